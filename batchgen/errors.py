@@ -1,0 +1,87 @@
+"""What can stop a command, and the exit code that it leaves with.
+
+BatchgenError
+├── UsageError          2   wrong usage or configuration
+├── ManifestError       3   a manifest can't be read, or its rows have problems
+├── CapError            4   the credit cap refuses
+├── ServiceRefused      6   the service refuses the whole batch
+└── LedgerError         2   the ledger can't be opened, or belongs to another service
+    ├── LedgerBusy      2   another process runs on the same OUT
+    └── LedgerWriteError 7  the disk refused a write: nothing more may be submitted
+
+Each has one sentence for a person (`message`), a word for programs (`code`) and what to do (`hint`).
+"""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of PRODUCT.md; `worst` picks the one to leave with when several hold."""
+
+    OK = 0
+    UNFINISHED_JOBS = 1
+    USAGE = 2
+    MANIFEST = 3
+    CAP = 4
+    IN_DOUBT = 5
+    REFUSED = 6
+    UNFINISHED = 7
+    INTERRUPTED = 130
+
+    @classmethod
+    def worst(cls, held: set["Exit"]) -> "Exit":
+        """130, 6, 5, 4, 7, 1 in this order; 0 when none holds."""
+        order = (cls.INTERRUPTED, cls.REFUSED, cls.IN_DOUBT, cls.CAP, cls.UNFINISHED, cls.UNFINISHED_JOBS)
+        return next((code for code in order if code in held), cls.OK)
+
+
+class BatchgenError(Exception):
+    """A sentence for a person, with a stable code and a hint."""
+
+    exit = Exit.USAGE
+
+    def __init__(self, message: str, *, code: str = "error", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.hint = hint
+
+
+class UsageError(BatchgenError):
+    """The command, an option, a setting or the environment is wrong."""
+
+    exit = Exit.USAGE
+
+
+class ManifestError(BatchgenError):
+    """A manifest can't be used as a whole: missing, unreadable, without rows."""
+
+    exit = Exit.MANIFEST
+
+
+class CapError(BatchgenError):
+    """The credit cap refuses what was asked."""
+
+    exit = Exit.CAP
+
+
+class ServiceRefused(BatchgenError):
+    """The service refuses the whole batch: bad key, no credits, endpoint not open, redirect."""
+
+    exit = Exit.REFUSED
+
+
+class LedgerError(BatchgenError):
+    """The ledger can't be used."""
+
+    exit = Exit.USAGE
+
+
+class LedgerBusy(LedgerError):
+    """Another process holds the run lock of this OUT."""
+
+
+class LedgerWriteError(LedgerError):
+    """The ledger could not be written (disk full, I/O error): nothing more may be submitted."""
+
+    exit = Exit.UNFINISHED

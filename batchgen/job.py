@@ -1,0 +1,258 @@
+"""The nouns, frozen: each stage of the data has a type of its own, so that "validated" is a type.
+
+Row (what a person wrote) -> Job (validated, priced, named) -> Attempt (one POST, in `ledger`)
+-> Outcome (what is known after it) -> TaskStatus (what the service says of the task) -> Result (one line
+of results.csv). A row that can't become a job is an InvalidRow with its Problems.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCENES = ("text-to-video", "image-to-video", "video-to-video")
+
+#: The keys of a request in the order in which they are sent.
+REQUEST_KEYS = ("provider", "model", "scene", "prompt", "image_input", "video_input", "options")
+
+
+class State(StrEnum):
+    """A job's state, worked out from the ledger (PRODUCT.md, "What `run` writes in OUT")."""
+
+    INVALID = "invalid"
+    NOT_SUBMITTED = "not_submitted"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    IN_DOUBT = "in_doubt"
+    OVERDUE = "overdue"
+    CHANGED = "changed"
+
+
+#: States in which the task has ended for good: no later answer changes them.
+TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
+#: States of a job whose task is accepted and has not ended.
+WAITING = frozenset({State.SUBMITTED, State.QUEUED, State.RUNNING, State.OVERDUE})
+#: States of a job that ended without a video: an edited row with one of these is simply submitted again.
+ENDED_WITHOUT_VIDEO = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a row, or (with `row` None) with a manifest as a whole. Also used for warnings.
+
+    `row` counts data rows from 1, `line` is the physical line, `cell` the spreadsheet name (`F4`).
+    `message` says what is wrong, `hint` what to do about it; both are sentences.
+    """
+
+    manifest: str
+    row: int | None
+    line: int | None
+    column: str | None
+    cell: str | None
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One raw entry of a manifest: the request as written, and the cells that travel to results.csv.
+
+    `values` holds the known keys that are not blank (`id` and REQUEST_KEYS; URL cells already split into
+    lists, `options` a dictionary). `cells` holds every column that results.csv shows again (prompt, inputs,
+    options and own columns as the person wrote them), by column name in the manifest's order.
+    `places` names the cell of a key for messages: key -> (column header, cell name).
+    """
+
+    manifest: str
+    number: int
+    line: int | None
+    values: dict[str, Any]
+    cells: dict[str, str] = field(default_factory=dict)
+    places: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    task_id: str = ""
+    repeat_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One validated row: one generation wanted.
+
+    `request` is the JSON object that is sent, keys in the order of REQUEST_KEYS, inputs always lists.
+    `price` is in credits. `task_id` is what a filled `task_id` cell of the manifest says.
+    """
+
+    job_id: str
+    request: dict[str, Any]
+    price: int
+    manifest: str
+    row: int
+    line: int | None
+    cells: dict[str, str]
+    fingerprint: str
+    task_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRow:
+    """A row that can't become a job, with everything that is wrong with it."""
+
+    manifest: str
+    row: int
+    line: int | None
+    job_id: str
+    cells: dict[str, str]
+    problems: tuple[Problem, ...]
+    #: provider, model and scene as written, for results.csv
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one spelling of a JSON value: sorted keys, no blanks, UTF-8. Equal values give equal bytes."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode("utf-8", "surrogatepass")
+
+
+def fingerprint(request: Mapping[str, Any]) -> str:
+    """The hash of a job's content: the first 16 hex digits of sha256 over its canonical JSON."""
+    return hashlib.sha256(canonical_json(request)).hexdigest()[:16]
+
+
+def request_body(request: Mapping[str, Any]) -> bytes:
+    """The bytes of the POST for `request`: keys in the documented order, values unchanged."""
+    return json.dumps(request, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+class OutcomeKind(StrEnum):
+    """What is known after an attempt (LEDGER.md, "Outcome of a POST")."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    THROTTLED = "throttled"
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One complete HTTP answer, as it was read: what `reply` judges.
+
+    `headers` has lower-case names (the last value wins). `framed` is False when the end of the body could
+    only be guessed from the connection's end, so that a cut can't be told from the end.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    framed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known after one POST.
+
+    `code` is a short stable word (`insufficient_credits`, `bad_key`, `read_timeout`, `http_502`, …),
+    `message` the service's words or ours, in one line. `throttle` says which kind of "too much" a
+    `throttled` outcome is: `rate`, `concurrency`, `unavailable` (503) or "" when it is not said.
+    `charged_credits` is what an answer of the documented envelope states (`costCredits`), else None.
+    `evidence` is what was received, at most 64 KB.
+    """
+
+    kind: OutcomeKind
+    code: str = ""
+    message: str = ""
+    status: int | None = None
+    task_id: str = ""
+    throttle: str = ""
+    charged_credits: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    evidence: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """What one status answer says of a task.
+
+    `state` is QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED or EXPIRED; None is an unrecognised word, which
+    ends nothing. `word` is the literal status. `refunded` is True only when the answer states a refund.
+    """
+
+    state: State | None
+    word: str = ""
+    video_urls: tuple[str, ...] = ()
+    error_code: str = ""
+    error: str = ""
+    refunded: bool = False
+    charged_credits: int | None = None
+    expires_at: float | None = None
+
+
+class Trouble(StrEnum):
+    """Why a status answer says nothing of the task. None of these is ever a job's failure."""
+
+    NOT_FOUND = "not_found"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    ERROR = "error"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One poll: either a status or the trouble that kept us from one (exactly one of the two is set)."""
+
+    status: TaskStatus | None = None
+    trouble: Trouble | None = None
+    message: str = ""
+    http_status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+#: The columns of results.csv that are ours, in order; the manifest's other columns follow.
+RESULT_COLUMNS = (
+    "job_id", "manifest", "row", "state", "task_id", "video_url", "video_urls", "video_path", "scene",
+    "provider", "model", "estimated_credits", "charged_credits", "refunded_credits", "attempts",
+    "submitted_at", "finished_at", "expires_at", "error_code", "error",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of results.csv. Times are seconds since 1970 (UTC); `video_paths` are relative to OUT.
+
+    `cells` are the manifest's other columns (prompt, inputs, options, own) for this row, as written.
+    """
+
+    job_id: str
+    manifest: str
+    row: int | None
+    state: State
+    task_id: str = ""
+    video_urls: tuple[str, ...] = ()
+    video_paths: tuple[str, ...] = ()
+    scene: str = ""
+    provider: str = ""
+    model: str = ""
+    estimated_credits: int | None = None
+    charged_credits: int | None = None
+    refunded_credits: int | None = None
+    attempts: int = 0
+    submitted_at: float | None = None
+    finished_at: float | None = None
+    expires_at: float | None = None
+    error_code: str = ""
+    error: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
+    sha256: tuple[str, ...] = ()

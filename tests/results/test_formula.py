@@ -1,0 +1,68 @@
+"""What stands in results.csv runs nowhere, and comes back as it was written."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from batchgen.formula import TRIGGERS, guard, own_header, own_name, unguard
+from batchgen.job import RESULT_COLUMNS
+
+NASTY = st.text(alphabet="'=+-@\t\r\n,.;\"05eE% aä😀", max_size=12)
+
+
+@given(st.one_of(st.text(), NASTY))
+@example("'=x")
+@example("''=x")
+@example("'-5")
+def test_every_text_comes_back_as_it_was(text: str) -> None:
+    """unguard is the inverse of guard for any text."""
+    assert unguard(guard(text)) == text
+
+
+@given(st.one_of(st.text(), NASTY))
+def test_no_guarded_text_starts_like_a_formula_unless_it_is_a_number(text: str) -> None:
+    """A cell that still starts with a trigger is a number: digits, separators, an exponent, a percent sign."""
+    written = guard(text)
+    if written and written[0] in TRIGGERS:
+        assert written[0] in "+-"
+        assert set(written[1:]) <= set("0123456789.,eE+-%")
+        assert written == text
+        float(written.rstrip("%").replace(",", "").replace(".", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("", ""),
+        ("A glass city", "A glass city"),
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+49 30 1234", "'+49 30 1234"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("- a list", "'- a list"),
+        ("-5", "-5"),
+        ("+1.5e3", "+1.5e3"),
+        ("-1,25", "-1,25"),
+        ("-5%", "-5%"),
+        ("-5\n", "'-5\n"),
+        ("'=1", "''=1"),
+        ("''=1", "'''=1"),
+        ("'tis", "'tis"),
+        ("'", "'"),
+        ("-", "'-"),
+    ],
+)
+def test_what_is_written(text: str, written: str) -> None:
+    """An apostrophe only where a spreadsheet could run the text."""
+    assert guard(text) == written
+
+
+@given(
+    st.lists(st.sampled_from(["own.", "state", "job_id", "sku", "x."]), min_size=1, max_size=4).map("".join)
+)
+def test_own_columns_never_take_our_names_and_come_back(name: str) -> None:
+    """An own column is written under a header that is not ours, and read back under its own name."""
+    assert own_header(name) not in RESULT_COLUMNS
+    assert own_name(own_header(name)) == name

@@ -21,7 +21,7 @@ def test_every_text_comes_back_as_it_was(text: str) -> None:
 
 @given(st.one_of(st.text(), NASTY))
 def test_no_guarded_text_starts_like_a_formula_unless_it_is_a_number(text: str) -> None:
-    """A cell that still starts with a trigger is a number: digits, separators, an exponent, a percent sign."""
+    """A cell that still starts with a trigger is a number: digits, separators, an exponent, a percent."""
     written = guard(text)
     if written and written[0] in TRIGGERS:
         assert written[0] in "+-"

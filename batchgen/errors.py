@@ -5,6 +5,7 @@ BatchgenError
 ├── ManifestError       3   a manifest can't be read, or its rows have problems
 ├── CapError            4   the credit cap refuses
 ├── ServiceRefused      6   the service refuses the whole batch
+├── OutputError         7   a file of results can't be written; the ledger has everything
 └── LedgerError         2   the ledger can't be opened, or belongs to another service
     ├── LedgerBusy      2   another process runs on the same OUT
     └── LedgerWriteError 7  the disk refused a write: nothing more may be submitted
@@ -69,6 +70,12 @@ class ServiceRefused(BatchgenError):
     """The service refuses the whole batch: bad key, no credits, endpoint not open, redirect."""
 
     exit = Exit.REFUSED
+
+
+class OutputError(BatchgenError):
+    """results.csv, the page or an export can't be written. Nothing is lost: the ledger has everything."""
+
+    exit = Exit.UNFINISHED
 
 
 class LedgerError(BatchgenError):

@@ -116,6 +116,18 @@ class InvalidRow:
     values: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger has of a job."""
+
+    job_no: int
+    job_id: str
+    fingerprint: str
+    state: State
+    purchase_no: int
+    price: int
+
+
 def canonical_json(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys, no blanks, UTF-8. Equal values give equal bytes."""
     return json.dumps(

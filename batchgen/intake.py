@@ -1,0 +1,269 @@
+"""Rows meet the ledger: what a run would do with each (`preview`), and the same written down (`take_in`).
+
+Both walk the rows once and decide alike. A row whose id is new but whose content was paid for under an id
+that no row has any more is only known at the end of the walk: it takes that task over (*renamed*).
+"""
+
+import getpass
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from batchgen.job import InvalidRow, Job, Known
+from batchgen.ledger import rows
+from batchgen.ledger.tables import decision as decision_table
+from batchgen.ledger.tables import job as job_table
+from batchgen.ledger.tables import manifest as manifest_table
+from batchgen.ledger.tables import row as row_table
+from batchgen.plan import RAISES, Decision, Plan, Selection, decide
+
+_CHUNK = 2000
+
+
+def preview(
+    connection: sa.Connection | None,
+    items: Iterable[Job | InvalidRow],
+    selection: Selection,
+    *,
+    resubmit_changed: bool = False,
+) -> Plan:
+    """The plan, with nothing written. Without a ledger (None) every row is new."""
+    return _Intake(_Reader(connection), selection, resubmit_changed).walk(items)
+
+
+def take_in(
+    connection: sa.Connection,
+    items: Iterable[Job | InvalidRow],
+    selection: Selection,
+    *,
+    resubmit_changed: bool = False,
+) -> Plan:
+    """The same plan, written into the ledger within the caller's transaction."""
+    return _Intake(_Keeper(connection), selection, resubmit_changed).walk(items)
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A new id whose content was bought before: a rename, if the old id has no row."""
+
+    position: int
+    job_id: str
+    scene: str
+    price: int
+    selected: bool
+    old: Known
+    values: dict[str, Any] | None
+
+
+class _Reader:
+    """Asks the ledger, writes nothing."""
+
+    def __init__(self, connection: sa.Connection | None) -> None:
+        self.connection = connection
+
+    def known(self, job_ids: list[str]) -> dict[str, Known]:
+        return rows.known_jobs(self.connection, job_ids) if self.connection is not None else {}
+
+    def bought_with(self, fingerprints: list[str]) -> dict[str, Known]:
+        if self.connection is None or not fingerprints:
+            return {}
+        return rows.bought_with(self.connection, fingerprints)
+
+    def keep(
+        self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool
+    ) -> int:
+        del one, decision, known, selected  # a keeper writes them down
+        return 0
+
+    def candidate(self, one: Job) -> dict[str, Any] | None:
+        del one
+        return None
+
+    def flush(self) -> None: ...
+
+    def settle(self, candidate: _Candidate, *, renamed: bool) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class _Keeper(_Reader):
+    """Writes each decision down, in chunks."""
+
+    connection: sa.Connection
+
+    def __init__(self, connection: sa.Connection) -> None:
+        super().__init__(connection)
+        self.job_no, self.position, self.manifest_no = rows.next_numbers(connection)
+        self.first_position = self.position
+        self.manifest_no -= 1
+        self.manifest = ""
+        self.jobs: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Any]] = []
+        self.moves: list[dict[str, Any]] = []
+        self.replaces: list[dict[str, Any]] = []
+        self.decisions: list[dict[str, Any]] = []
+        connection.execute(sa.update(job_table).where(job_table.c.selected == 1).values(selected=0))
+
+    def keep(
+        self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool
+    ) -> int:
+        position, self.position = self.position, self.position + 1
+        if one.manifest != self.manifest or self.manifest_no < 1:
+            self.manifest, self.manifest_no = one.manifest, self.manifest_no + 1
+            values = {"manifest_no": self.manifest_no, "name": one.manifest}
+            self.connection.execute(sa.insert(manifest_table), values)
+        job_no: int | None = None
+        if isinstance(one, Job) and decision is not Decision.RENAMED:
+            job_no = known.job_no if known else self._new(one, position, selected)
+            if known:
+                self._again(one, decision, known, position, selected)
+        changed = decision is Decision.CHANGED
+        self.rows.append(rows.row_values(position, self.manifest_no, one, job_no, changed=changed))
+        return position
+
+    def _new(self, one: Job, position: int, selected: bool) -> int:
+        number, self.job_no = self.job_no, self.job_no + 1
+        self.jobs.append(rows.job_values(number, one, position, selected=selected))
+        return number
+
+    def _again(
+        self, one: Job, decision: Decision | None, known: Known, position: int, selected: bool
+    ) -> None:
+        self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
+        raised = decision in RAISES and selected
+        replaced = decision is Decision.WAITING and known.fingerprint != one.fingerprint
+        if not (raised or replaced):
+            return
+        self.replaces.append(
+            {
+                "no": known.job_no,
+                "new_fingerprint": one.fingerprint,
+                "new_request": json.dumps(one.request, ensure_ascii=False),
+                "new_price": one.price,
+                "new_purchase": known.purchase_no + int(raised),
+            }
+        )
+        if raised:
+            detail = json.dumps({"purchase_no": known.purchase_no + 1, "was": known.state.value})
+            self.decisions.append(_decision(f"buy again: {decision}", one.job_id, detail))
+
+    def candidate(self, one: Job) -> dict[str, Any] | None:
+        return rows.job_values(0, one, 0, selected=True)
+
+    def flush(self) -> None:
+        rows.insert_many(self.connection, job_table, self.jobs)
+        rows.insert_many(self.connection, row_table, self.rows)
+        rows.insert_many(self.connection, decision_table, self.decisions)
+        for statement, values in ((rows.MOVE, self.moves), (rows.REPLACE, self.replaces)):
+            if values:
+                self.connection.execute(statement, values)
+        for each in (self.jobs, self.rows, self.moves, self.replaces, self.decisions):
+            each.clear()
+
+    def settle(self, candidate: _Candidate, *, renamed: bool) -> None:
+        at = candidate.position
+        if renamed:
+            values = {"no": candidate.old.job_no, "new_id": candidate.job_id, "to": at}
+            self.connection.execute(rows.RENAME, {**values, "wanted": int(candidate.selected)})
+            self.connection.execute(rows.RENAME_ROW, {"no": candidate.old.job_no, "at": at})
+            return
+        assert candidate.values is not None  # noqa: S101 - a keeper's candidates carry their line
+        number, self.job_no = self.job_no, self.job_no + 1
+        line = {**candidate.values, "job_no": number, "position": at, "selected": int(candidate.selected)}
+        self.connection.execute(sa.insert(job_table), line)
+        self.connection.execute(rows.RENAME_ROW, {"no": number, "at": at})
+
+    def finish(self) -> None:
+        self.flush()
+        rows.forget_old_rows(self.connection, self.first_position)
+
+
+class _Intake:
+    """One walk over the rows."""
+
+    def __init__(self, reader: _Reader, selection: Selection, resubmit_changed: bool) -> None:
+        self.reader = reader
+        self.selection = selection
+        self.resubmit_changed = resubmit_changed
+        self.plan = Plan()
+        self.candidates: list[_Candidate] = []
+        self.present: set[int] = set()
+
+    def walk(self, items: Iterable[Job | InvalidRow]) -> Plan:
+        for chunk in _chunks(items, _CHUNK):
+            self._chunk(chunk)
+            self.reader.flush()
+        self._renames()
+        self.reader.finish()
+        return self.plan
+
+    def _chunk(self, chunk: list[Job | InvalidRow]) -> None:
+        jobs = [one for one in chunk if isinstance(one, Job)]
+        known = self.reader.known([one.job_id for one in jobs])
+        new = [one.fingerprint for one in jobs if one.job_id not in known]
+        bought = self.reader.bought_with(new)
+        for one in chunk:
+            self.plan.rows += 1
+            if isinstance(one, InvalidRow):
+                self.plan.invalid += 1
+                self.reader.keep(one, None, None, False)
+                continue
+            selected = self.selection.matches(one)
+            found = known.get(one.job_id)
+            old = bought.get(one.fingerprint) if found is None else None
+            if old is not None:
+                position = self.reader.keep(one, Decision.RENAMED, None, selected)
+                scene = str(one.request["scene"])
+                self.candidates.append(
+                    _Candidate(
+                        position, one.job_id, scene, one.price, selected, old, self.reader.candidate(one)
+                    )
+                )
+                continue
+            if found is not None:
+                self.present.add(found.job_no)
+            decision = decide(one.fingerprint, found, resubmit_changed=self.resubmit_changed)
+            self.reader.keep(one, decision, found, selected)
+            if selected:
+                self.plan.count(decision, one)
+            else:
+                self.plan.unselected += 1
+
+    def _renames(self) -> None:
+        for one in self.candidates:
+            renamed = one.old.job_no not in self.present
+            self.present.add(one.old.job_no)
+            self.reader.settle(one, renamed=renamed)
+            if renamed:
+                self.plan.renamed.append((one.old.job_id, one.job_id))
+            if one.selected:
+                self.plan.add(Decision.RENAMED if renamed else Decision.NEW, one.scene, one.price)
+            else:
+                self.plan.unselected += 1
+
+
+def _chunks(items: Iterable[Job | InvalidRow], size: int) -> Iterator[list[Job | InvalidRow]]:
+    chunk: list[Job | InvalidRow] = []
+    for one in items:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _decision(what: str, job_id: str, detail: str) -> dict[str, Any]:
+    return {"at": time.time(), "who": person(), "what": what, "job_id": job_id, "detail": detail}
+
+
+def person() -> str:
+    """Who decides: the name of the account, for the ledger's record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,196 @@
+"""The ledger: the durable record of attempts and of what came of them.
+
+`Ledger` is the write side of one run: it holds the run lock, the only read-write connection and the writer
+thread. Everything that is answered is durable. Reading (status, results, report) needs only `Store.read` and
+the functions of `views`.
+"""
+
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from batchgen import failpoint
+from batchgen.errors import LedgerWriteError
+from batchgen.job import Outcome, OutcomeKind
+from batchgen.ledger import attempts, rows, tasks, views
+from batchgen.ledger.attempts import Attempt, CapReached, Ended
+from batchgen.ledger.spill import FILE as SPILL_FILE
+from batchgen.ledger.spill import Spill, import_spill
+from batchgen.ledger.store import RunLock, Store, owner_name, refuse_network_file_system, set_meta_value
+from batchgen.ledger.writer import InlineWriter, Writer
+
+T = TypeVar("T")
+
+__all__ = ["Attempt", "CapReached", "Ended", "Ledger", "Store"]
+
+
+class Ledger:
+    """An open ledger under the run lock. Make it with `Ledger.open`, end it with `close`."""
+
+    def __init__(self, out: Path, service: str, store: Store, lock: RunLock, *, inline: bool) -> None:
+        self.out = out
+        self.service = service
+        self.store = store
+        self._lock = lock
+        self._writer = InlineWriter(store) if inline else Writer(store)
+        self._spill: Spill | None = None
+        self._reader = store if inline else Store.read(out)
+        self._ledger_id = uuid.UUID(self.meta("ledger_id"))
+        self.owner = owner_name()
+        self.recovered = 0
+        with self._reader.begin() as connection:
+            self._next_attempt = attempts.next_attempt_id(connection)
+
+    @classmethod
+    def open(cls, out: Path, service: str, *, inline: bool = False) -> "Ledger":
+        """Take the run lock of `out`, open or make its ledger, and recover what a crash left.
+
+        Raises LedgerBusy while another run works there, LedgerError when it belongs to another service.
+        """
+        out.mkdir(parents=True, exist_ok=True)
+        refuse_network_file_system(out)
+        lock = RunLock(out)
+        lock.take()
+        try:
+            store = Store.write(out, service)
+            with store.begin() as connection:
+                import_spill(connection, out, service)
+                recovered = attempts.recover(connection, time.time())
+                owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+                set_meta_value(connection, "owner", owner)
+            (out / SPILL_FILE).unlink(missing_ok=True)
+            ledger = cls(out, service, store, lock, inline=inline)
+            ledger.recovered = recovered
+        except BaseException:
+            lock.free()
+            raise
+        return ledger
+
+    # -- money ---------------------------------------------------------------------------------------------
+
+    def new_attempt(self, pending: rows.Pending, body: bytes, *, now: float, post_timeout: float) -> Attempt:
+        """An attempt for a pending job, with the next number; nothing is written yet."""
+        number, self._next_attempt = self._next_attempt, self._next_attempt + 1
+        same = f"{pending.job_no}/{pending.purchase_no}/{pending.fingerprint}"
+        return Attempt(
+            attempt_id=number,
+            job_no=pending.job_no,
+            job_id=pending.job_id,
+            purchase_no=pending.purchase_no,
+            attempt_no=pending.attempts + 1,
+            fingerprint=pending.fingerprint,
+            body=body,
+            price=pending.price,
+            idempotency_key=str(uuid.uuid5(self._ledger_id, same)),
+            owner=self.owner,
+            begun_at=now,
+            not_after=now + post_timeout + 30.0,
+        )
+
+    async def begin(self, attempt: Attempt) -> None:
+        """Durable when it returns. Raises CapReached, or LedgerWriteError: then nothing may be sent."""
+        failpoint.reached("begin.before")
+        if self._spill is None:
+            self._spill = Spill(self.out)
+        await self._writer.write(attempts.begin, attempt)
+        failpoint.reached("begin.after")
+
+    async def end(self, attempt: Attempt, outcome: Outcome, at: float) -> Outcome:
+        """Write an outcome down; returns it, or the doubt that it became (a task id known already).
+
+        When the disk refuses an accepted task, its id goes to the spill file and to the terminal.
+        """
+        ended = Ended(attempt, outcome, at, self.service)
+        failpoint.reached(f"end.{outcome.kind}.before")
+        try:
+            await self._writer.write(attempts.end, ended)
+        except sa.exc.IntegrityError:
+            outcome = replace(
+                outcome,
+                kind=OutcomeKind.IN_DOUBT,
+                code="known_task_id",
+                message=f"the service answered with task id {outcome.task_id}, which another job has already",
+            )
+            await self._writer.write(attempts.end, Ended(attempt, outcome, at, self.service))
+        except LedgerWriteError:
+            if outcome.kind is OutcomeKind.ACCEPTED:
+                self._spill_over(ended)
+            raise
+        failpoint.reached(f"end.{outcome.kind}.after")
+        return outcome
+
+    def _spill_over(self, ended: Ended) -> None:
+        print(  # noqa: T201 - the terminal is the last place left for an id that was paid for
+            f"The ledger could not be written. Job {ended.attempt.job_id} is task {ended.outcome.task_id}.",
+            file=sys.stderr,
+            flush=True,
+        )
+        if self._spill is not None:
+            with suppress(OSError):
+                self._spill.keep(ended)
+
+    # -- tasks and files -------------------------------------------------------------------------------------
+
+    async def see(self, seen: tasks.Seen) -> bool:
+        """Write down what a look said; False when the task had ended already."""
+        failpoint.reached("see.before")
+        changed: bool = await self._writer.write(tasks.see, seen)
+        failpoint.reached("see.after")
+        return changed
+
+    async def fetched(self, file: tasks.Fetched) -> None:
+        """Write down that a file is on disk, or why not."""
+        failpoint.reached("fetched.before")
+        await self._writer.write(tasks.fetched, file)
+        failpoint.reached("fetched.after")
+
+    async def fresh_urls(self, task_no: int, urls: tuple[str, ...]) -> None:
+        """Replace a succeeded task's URLs by newer ones."""
+        await self._writer.write(tasks.fresh_urls, (task_no, urls))
+
+    # -- everything else ------------------------------------------------------------------------------------
+
+    def read(self, view: Callable[[sa.Connection], T]) -> T:
+        """Call `view` with a connection of its own moment."""
+        with self._reader.begin() as connection:
+            return view(connection)
+
+    def write(self, change: Callable[[sa.Connection], T]) -> T:
+        """Call `change` in one transaction. Only while no coroutine writes (start and end of a run)."""
+        with self.store.begin() as connection:
+            return change(connection)
+
+    def meta(self, key: str) -> Any:
+        return self._reader.get_meta(key)
+
+    async def set_meta(self, **values: Any) -> None:
+        await self._writer.write(_set_metas, values)
+
+    def credits(self) -> views.Credits:
+        return self.read(views.credits)
+
+    def close(self) -> None:
+        """Write what waits, and free the lock."""
+        self._writer.close()
+        if self._spill is not None:
+            self._spill.close()
+        if self._reader is not self.store:
+            self._reader.close()
+        self.store.close()
+        self._lock.free()
+
+
+def _set_metas(connection: sa.Connection, some: Any) -> list[None]:
+    for values in some:
+        for key, value in values.items():
+            set_meta_value(connection, key, value)
+    return [None] * len(some)

@@ -1,0 +1,232 @@
+"""Money: an attempt begins (durable, its price reserved) and ends with an outcome (durable, settled).
+
+Every handler here takes a connection inside a transaction of the writer and a group of payloads. An open
+attempt ends once: each statement names the state that it expects, so a second ending changes nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from batchgen.job import Outcome, OutcomeKind, State
+from batchgen.ledger.tables import account, attempt, job, task
+
+#: Outcomes that give the reservation back, and the state that the job has afterwards.
+RELEASED = {
+    OutcomeKind.REJECTED: State.REJECTED,
+    OutcomeKind.THROTTLED: State.NOT_SUBMITTED,
+    OutcomeKind.NOT_SENT: State.NOT_SUBMITTED,
+    OutcomeKind.REFUSED: State.NOT_SUBMITTED,
+}
+EVIDENCE_BYTES = 65536
+
+
+class CapReached(Exception):
+    """The price does not fit under the cap any more; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST about to leave: everything that is durable before its first byte."""
+
+    attempt_id: int
+    job_no: int
+    job_id: str
+    purchase_no: int
+    attempt_no: int
+    fingerprint: str
+    body: bytes
+    price: int
+    idempotency_key: str
+    owner: str
+    begun_at: float
+    not_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt and what is known after it."""
+
+    attempt: Attempt
+    outcome: Outcome
+    at: float
+    service: str
+
+
+def next_attempt_id(connection: sa.Connection) -> int:
+    """The number after the last attempt: one process writes, so it may count on by itself."""
+    return int(connection.execute(sa.select(sa.func.max(attempt.c.attempt_id))).scalar() or 0) + 1
+
+
+_ROOM = (
+    (account.c.cap.is_(None))
+    | (
+        account.c.charged - account.c.refunded + account.c.reserved + account.c.in_doubt
+        <= account.c.cap - sa.bindparam("price")
+    )
+)  # fmt: skip
+_RESERVE = sa.update(account).where(_ROOM).values(reserved=account.c.reserved + sa.bindparam("price"))
+_INSERT_ATTEMPT = sa.insert(attempt)
+_SUBMITTING = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"), job.c.state == State.NOT_SUBMITTED)
+    .values(state=State.SUBMITTING, attempts=job.c.attempts + 1)
+)
+
+
+def begin(connection: sa.Connection, attempts: Sequence[Attempt]) -> list[None]:
+    """Reserve the prices and write the attempts down. Raises CapReached when they do not all fit."""
+    total = sum(one.price for one in attempts)
+    if connection.execute(_RESERVE, {"price": total}).rowcount != 1:
+        raise CapReached
+    connection.execute(_INSERT_ATTEMPT, [_attempt_values(one) for one in attempts])
+    changed = connection.execute(_SUBMITTING, [{"no": one.job_no} for one in attempts]).rowcount
+    if changed != len(attempts):
+        raise RuntimeError("a job that is not waiting to be submitted was about to be submitted")
+    return [None] * len(attempts)
+
+
+def _attempt_values(one: Attempt) -> dict[str, object]:
+    return {
+        "attempt_id": one.attempt_id,
+        "job_no": one.job_no,
+        "purchase_no": one.purchase_no,
+        "attempt_no": one.attempt_no,
+        "fingerprint": one.fingerprint,
+        "body": one.body,
+        "body_sha256": hashlib.sha256(one.body).hexdigest(),
+        "price": one.price,
+        "idempotency_key": one.idempotency_key,
+        "owner": one.owner,
+        "begun_at": one.begun_at,
+        "not_after": one.not_after,
+    }
+
+
+_END_ATTEMPT = (
+    sa.update(attempt)
+    .where(attempt.c.attempt_id == sa.bindparam("id"), attempt.c.outcome.is_(None))
+    .values(
+        outcome=sa.bindparam("new_outcome"),
+        ended_at=sa.bindparam("at"),
+        code=sa.bindparam("new_code"),
+        message=sa.bindparam("new_message"),
+        http_status=sa.bindparam("status"),
+        headers=sa.bindparam("new_headers"),
+        evidence=sa.bindparam("new_evidence"),
+    )
+)
+_JOB_AFTER = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"))
+    .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
+)
+
+
+def end(connection: sa.Connection, ended: Sequence[Ended]) -> list[None]:
+    """Write the outcomes down, settle the reservations, and remember accepted tasks.
+
+    A task id that the ledger has already raises IntegrityError: the caller ends that attempt in doubt.
+    """
+    result = connection.execute(_END_ATTEMPT, [_outcome_values(one) for one in ended])
+    if result.rowcount != len(ended):
+        raise RuntimeError("an attempt ended twice")
+    accepted = [one for one in ended if one.outcome.kind is OutcomeKind.ACCEPTED]
+    if accepted:
+        connection.execute(sa.insert(task), [_task_values(one) for one in accepted])
+    connection.execute(_JOB_AFTER, [_job_values(one) for one in ended])
+    settle(
+        connection,
+        reserved=-sum(one.attempt.price for one in ended),
+        charged=sum(charge(one) for one in accepted),
+        unplanned=sum(max(0, charge(one) - one.attempt.price) for one in accepted),
+        in_doubt=sum(one.attempt.price for one in ended if one.outcome.kind is OutcomeKind.IN_DOUBT),
+    )
+    return [None] * len(ended)
+
+
+def charge(one: Ended) -> int:
+    """What an accepted attempt costs: what the answer states, else the price frozen at begin."""
+    stated = one.outcome.charged_credits
+    return one.attempt.price if stated is None else stated
+
+
+def settle(connection: sa.Connection, **changes: int) -> None:
+    """Add to the account's amounts (negative to take away); the store's CHECKs refuse what must not be."""
+    values = {name: account.c[name] + amount for name, amount in changes.items() if amount}
+    if values:
+        connection.execute(sa.update(account).values(**values))
+
+
+def _outcome_values(one: Ended) -> dict[str, object]:
+    outcome = one.outcome
+    return {
+        "id": one.attempt.attempt_id,
+        "new_outcome": outcome.kind.value,
+        "at": one.at,
+        "new_code": outcome.code,
+        "new_message": outcome.message,
+        "status": outcome.status,
+        "new_headers": json.dumps(dict(outcome.headers)),
+        "new_evidence": outcome.evidence[:EVIDENCE_BYTES],
+    }
+
+
+def _task_values(one: Ended) -> dict[str, object]:
+    return {
+        "service": one.service,
+        "task_id": one.outcome.task_id,
+        "attempt_id": one.attempt.attempt_id,
+        "job_no": one.attempt.job_no,
+        "state": State.SUBMITTED.value,
+        "charged": charge(one),
+        "accepted_at": one.at,
+    }
+
+
+def _job_values(one: Ended) -> dict[str, object]:
+    outcome = one.outcome
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        state, code, words = State.SUBMITTED, "", ""
+    elif outcome.kind is OutcomeKind.IN_DOUBT:
+        state, code, words = State.IN_DOUBT, outcome.code, outcome.message
+    else:
+        state = RELEASED[outcome.kind]
+        kept = outcome.kind in (OutcomeKind.REJECTED, OutcomeKind.REFUSED)
+        code, words = (outcome.code, outcome.message) if kept else ("", "")
+    return {"no": one.attempt.job_no, "to": state.value, "why": code, "words": words}
+
+
+def recover(connection: sa.Connection, at: float) -> int:
+    """Under the run lock: every open attempt belongs to a dead owner, and is in doubt. Returns how many."""
+    open_ones = connection.execute(
+        sa.select(attempt.c.attempt_id, attempt.c.job_no, attempt.c.price).where(attempt.c.outcome.is_(None))
+    ).all()
+    for attempt_id, job_no, price in open_ones:
+        connection.execute(
+            sa.update(attempt)
+            .where(attempt.c.attempt_id == attempt_id)
+            .values(outcome=OutcomeKind.IN_DOUBT.value, ended_at=at, code=INTERRUPTED, message=_INTERRUPTED)
+        )
+        connection.execute(
+            sa.update(job)
+            .where(job.c.job_no == job_no)
+            .values(state=State.IN_DOUBT, error_code=INTERRUPTED, error=_INTERRUPTED)
+        )
+        settle(connection, reserved=-price, in_doubt=price)
+    return len(open_ones)
+
+
+INTERRUPTED = "interrupted"
+_INTERRUPTED = "batchgen was stopped after the request may have left and before the answer was read"
+
+
+def set_cap(connection: sa.Connection, cap: int | None) -> None:
+    """Store the cap. Raises CapReached when more than that is spent or reserved already."""
+    counted = account.c.charged - account.c.refunded + account.c.reserved + account.c.in_doubt
+    room = sa.true() if cap is None else counted <= cap
+    if connection.execute(sa.update(account).where(room).values(cap=cap)).rowcount != 1:
+        raise CapReached

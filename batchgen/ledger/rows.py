@@ -1,0 +1,180 @@
+"""The rows of the manifests and the jobs that they want, as the ledger keeps them.
+
+`intake` decides what happens to a row; here are the statements, each for many rows at once, and the pages of
+jobs that wait to be submitted.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from batchgen.job import InvalidRow, Job, Known, State
+from batchgen.ledger.tables import attempt, job, manifest, row, task
+
+_KNOWN = (job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price)
+
+
+def known_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, Known]:
+    """What the ledger has under these ids (at most some thousand at once)."""
+    return {one.job_id: one for one in _known(connection, job.c.job_id.in_(job_ids))}
+
+
+def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[str, Known]:
+    """Jobs that have a task or a doubt and one of these contents, by fingerprint."""
+    bought = sa.exists().where(
+        attempt.c.job_no == job.c.job_no, attempt.c.outcome.in_(("accepted", "in_doubt", "paid_lost"))
+    )
+    where = job.c.fingerprint.in_(fingerprints) & bought
+    return {one.fingerprint: one for one in _known(connection, where)}
+
+
+def _known(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Iterator[Known]:
+    for number, job_id, print_, state, purchase_no, price in connection.execute(
+        sa.select(*_KNOWN).where(where)
+    ):
+        yield Known(number, job_id, print_, State(state), purchase_no, price)
+
+
+def knows_task(connection: sa.Connection, task_id: str) -> bool:
+    """Whether this task was accepted in this ledger."""
+    return connection.execute(sa.select(task.c.task_no).where(task.c.task_id == task_id)).first() is not None
+
+
+def next_numbers(connection: sa.Connection) -> tuple[int, int, int]:
+    """The next free job number, row position and manifest number."""
+    top = [
+        connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+        for column in (job.c.job_no, row.c.position, manifest.c.manifest_no)
+    ]
+    return top[0] + 1, top[1] + 1, top[2] + 1
+
+
+def job_values(number: int, one: Job, position: int, *, selected: bool) -> dict[str, Any]:
+    """A new job's line."""
+    return {
+        "job_no": number,
+        "job_id": one.job_id,
+        "fingerprint": one.fingerprint,
+        "request": json.dumps(one.request, ensure_ascii=False),
+        "price": one.price,
+        "state": State.NOT_SUBMITTED.value,
+        "position": position,
+        "selected": int(selected),
+    }
+
+
+def row_values(
+    position: int, manifest_no: int, one: Job | InvalidRow, job_no: int | None, *, changed: bool = False
+) -> dict[str, Any]:
+    """A row's line; an invalid row keeps what results.csv shows of it, and its problems."""
+    problems = None
+    cells: dict[str, Any] = dict(one.cells)
+    if isinstance(one, InvalidRow):
+        problems = json.dumps(
+            {
+                "values": {key: str(one.values.get(key, "")) for key in ("provider", "model", "scene")},
+                "problems": [[problem.code, problem.message] for problem in one.problems],
+            },
+            ensure_ascii=False,
+        )
+    return {
+        "position": position,
+        "manifest_no": manifest_no,
+        "number": one.row,
+        "line": one.line,
+        "job_no": job_no,
+        "job_id": one.job_id,
+        "changed": int(changed),
+        "cells": json.dumps(cells, ensure_ascii=False),
+        "problems": problems,
+    }
+
+
+MOVE = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"))
+    .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
+)
+#: New content for a job that is not submitted (or is bought again: then with the next purchase number).
+REPLACE = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"), job.c.state.not_in((State.SUBMITTING, State.IN_DOUBT)))
+    .values(
+        fingerprint=sa.bindparam("new_fingerprint"),
+        request=sa.bindparam("new_request"),
+        price=sa.bindparam("new_price"),
+        purchase_no=sa.bindparam("new_purchase"),
+        state=State.NOT_SUBMITTED.value,
+        error_code="",
+        error="",
+    )
+)
+RENAME = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"))
+    .values(job_id=sa.bindparam("new_id"), position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
+)
+RENAME_ROW = sa.update(row).where(row.c.position == sa.bindparam("at")).values(job_no=sa.bindparam("no"))
+
+
+def forget_old_rows(connection: sa.Connection, first_position: int) -> None:
+    """Rows of earlier manifests go, but for the last row of a job that no row has any more."""
+    again = sa.select(row.c.job_no).where(row.c.position >= first_position, row.c.job_no.is_not(None))
+    connection.execute(
+        sa.delete(row).where(
+            row.c.position < first_position, row.c.job_no.is_(None) | row.c.job_no.in_(again)
+        )
+    )
+    gone = sa.select(row.c.manifest_no)
+    connection.execute(sa.delete(manifest).where(manifest.c.manifest_no.not_in(gone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A job that waits to be submitted."""
+
+    job_no: int
+    job_id: str
+    fingerprint: str
+    request: Mapping[str, Any]
+    price: int
+    purchase_no: int
+    attempts: int
+    position: int
+
+
+def pending_page(connection: sa.Connection, after: tuple[int, int], size: int) -> list[Pending]:
+    """Jobs to submit in manifest order, after (position, job_no)."""
+    key = sa.tuple_(job.c.position, job.c.job_no)
+    query = (
+        sa.select(
+            job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.request, job.c.price, job.c.purchase_no,
+            job.c.attempts, job.c.position,
+        )
+        .where(job.c.state == State.NOT_SUBMITTED.value, job.c.selected == 1, key > sa.tuple_(*after))
+        .order_by(job.c.position, job.c.job_no)
+        .limit(size)
+    )  # fmt: skip
+    return [
+        Pending(no, job_id, print_, json.loads(request), price, purchase, attempts, position)
+        for no, job_id, print_, request, price, purchase, attempts, position in connection.execute(query)
+    ]
+
+
+def pending_sum(connection: sa.Connection) -> tuple[int, int]:
+    """How many jobs wait to be submitted, and their credits."""
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(job.c.price), 0)).where(
+        job.c.state == State.NOT_SUBMITTED.value, job.c.selected == 1
+    )
+    count, credits_ = connection.execute(query).one()
+    return int(count), int(credits_)
+
+
+def insert_many(connection: sa.Connection, table: sa.Table, values: Iterable[Mapping[str, Any]]) -> None:
+    """Insert all, or nothing when there are none."""
+    values = list(values)
+    if values:
+        connection.execute(sa.insert(table), values)

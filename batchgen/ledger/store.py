@@ -1,0 +1,286 @@
+"""Opening a ledger: one writer under a run lock, any number of readers.
+
+SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a power loss. One process holds
+the run lock and the only read-write connection (SQLite below 3.51.3 can corrupt a WAL that two connections
+write and checkpoint at once); everyone else opens the file read-only, also while a run goes on.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import StaticPool
+
+from batchgen.errors import LedgerBusy, LedgerError, LedgerWriteError
+from batchgen.ledger.tables import FORMAT_VERSION, account, meta, metadata
+
+FILE = "ledger.sqlite3"
+LOCK = "ledger.lock"
+#: File systems on which SQLite's locks and shared memory can't be trusted.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "fuse.rclone", "davfs"}
+)
+
+
+def ledger_path(out: Path) -> Path:
+    """Where the ledger of the folder `out` lives."""
+    return out / FILE
+
+
+def owner_name() -> str:
+    """Who works on the ledger: host, process and start, so that a recycled process id is another owner."""
+    return f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
+
+
+def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """The type of the file system that holds `path`; "" where the system does not say (not Linux)."""
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return "unc" if str(path.resolve()).startswith("\\\\") else ""
+    here = str(path.resolve())
+    best, kind = "", ""
+    for line in lines:
+        where, what = [*line.split(" "), "", "", ""][1:3]
+        where = where.replace("\\040", " ")
+        inside = here == where or here.startswith(where.rstrip("/") + "/")
+        if inside and len(where) >= len(best):
+            best, kind = where, what
+    return kind
+
+
+def refuse_network_file_system(out: Path) -> None:
+    """Raise where two machines could write the same ledger without seeing each other's locks."""
+    kind = file_system_of(out)
+    if kind in NETWORK_FILE_SYSTEMS or kind == "unc":
+        raise LedgerError(
+            f"{out} is on a network drive ({kind}), where a ledger is not safe.",
+            code="network_drive",
+            hint="Choose a folder on a local disk with --out; copy the results to the drive afterwards.",
+        )
+
+
+class RunLock:
+    """The lock that makes one run at a time own an OUT. It is free again when the process dies."""
+
+    def __init__(self, out: Path) -> None:
+        self._path = out / LOCK
+        self._lock = FileLock(str(self._path), timeout=0)
+
+    def take(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise LedgerBusy(
+                f"Another batchgen works on {self._path.parent} right now ({self.holder()}).",
+                code="busy",
+                hint="Wait until it ends, or look at it with `batchgen status`.",
+            ) from None
+
+    def free(self) -> None:
+        self._lock.release()
+
+    def holder(self) -> str:
+        """Who holds the lock, as the ledger noted it down."""
+        try:
+            with Store.read(self._path.parent) as store:
+                owner = store.get_meta("owner") or {}
+        except LedgerError:
+            owner = {}
+        if not owner:
+            return "it has just begun"
+        since = time.strftime("%H:%M:%S", time.localtime(owner["since"]))
+        return f"process {owner['pid']} on {owner['host']}, since {since}"
+
+
+def is_running(out: Path) -> bool:
+    """Whether some process holds the run lock of `out` right now."""
+    if not (out / LOCK).exists():
+        return False
+    lock = FileLock(str(out / LOCK), timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def _engine(path: Path, *, read_only: bool) -> sa.Engine:
+    name = path.resolve().as_posix()
+    uri = "file:" + name.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri + ("?mode=ro" if read_only else ""), uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA busy_timeout=30000")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            # Keeps the WAL of a million-row ingest out of the way of the small commits that follow.
+            connection.execute("PRAGMA journal_size_limit=67108864")
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    # The driver must not open transactions by itself: each begins where `begin` says, as a writer.
+    sa.event.listen(
+        engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    )
+    return engine
+
+
+class Store:
+    """One connection to a ledger file. Use `write` (under the run lock) or `read`."""
+
+    def __init__(self, path: Path, engine: sa.Engine, *, read_only: bool) -> None:
+        self.path = path
+        self.engine = engine
+        self.read_only = read_only
+
+    @classmethod
+    def write(cls, out: Path, service: str) -> "Store":
+        """Open or make the ledger of `out` for `service`. The caller holds the run lock."""
+        path = ledger_path(out)
+        store = cls(path, _engine(path, read_only=False), read_only=False)
+        try:
+            with store.begin() as connection:
+                store._make_or_check(connection, service)
+        except (sa.exc.DatabaseError, OSError) as error:
+            store.close()
+            raise LedgerError(
+                f"The ledger {path} can't be opened: {_cause(error)}.",
+                code="ledger_unreadable",
+                hint="Is the disk full? Is the folder read-only? Keep the ledger: it knows what was paid.",
+            ) from error
+        except LedgerError:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def read(cls, out: Path) -> "Store":
+        """Open the ledger of `out` read-only."""
+        path = ledger_path(out)
+        if not path.exists():
+            raise LedgerError(
+                f"There is no ledger in {out}.",
+                code="no_ledger",
+                hint="Name the folder that a run wrote to, for example outputs/examples.",
+            )
+        store = cls(path, _engine(path, read_only=True), read_only=True)
+        try:
+            with store.begin() as connection:
+                _check_format(meta_value(connection, "format_version"), path)
+        except sa.exc.DatabaseError as error:
+            store.close()
+            raise LedgerError(
+                f"The ledger {path} can't be read: {_cause(error)}.",
+                code="ledger_unreadable",
+                hint="Is this a ledger of batchgen? `batchgen doctor --ledger` looks closer.",
+            ) from error
+        except LedgerError:
+            store.close()
+            raise
+        return store
+
+    def _make_or_check(self, connection: sa.Connection, service: str) -> None:
+        if not sa.inspect(connection).has_table("meta"):
+            metadata.create_all(connection)
+            connection.execute(account.insert().values(account_no=1))
+            for key, value in (
+                ("format_version", FORMAT_VERSION),
+                ("ledger_id", str(uuid.uuid4())),
+                ("service", service),
+                ("created_at", time.time()),
+            ):
+                set_meta_value(connection, key, value)
+            return
+        _check_format(meta_value(connection, "format_version"), self.path)
+        known = meta_value(connection, "service")
+        if known != service:
+            raise LedgerError(
+                f"The ledger in {self.path.parent} belongs to {known}, not to {service}.",
+                code="other_service",
+                hint="Use the --base-url of the first run, or another folder with --out.",
+            )
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction. A commit that the disk refuses raises LedgerWriteError, and nothing is written."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            if self.read_only:
+                raise
+            raise LedgerWriteError(
+                f"The ledger {self.path} could not be written: {_cause(error)}.",
+                code="ledger_write",
+                hint="Make room on the disk, then run again: nothing that was paid is lost.",
+            ) from error
+
+    def get_meta(self, key: str) -> Any:
+        with self.begin() as connection:
+            return meta_value(connection, key)
+
+    def set_meta(self, **values: Any) -> None:
+        with self.begin() as connection:
+            for key, value in values.items():
+                set_meta_value(connection, key, value)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def meta_value(connection: sa.Connection, key: str) -> Any:
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
+    return None if found is None else json.loads(found)
+
+
+def set_meta_value(connection: sa.Connection, key: str, value: Any) -> None:
+    text = json.dumps(value)
+    statement = upsert(meta).values(key=key, value=text)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": text}))
+
+
+def _check_format(found: Any, path: Path) -> None:
+    if found != FORMAT_VERSION:
+        raise LedgerError(
+            f"The ledger {path} has format {found}; this batchgen reads format {FORMAT_VERSION}.",
+            code="other_format",
+            hint="Use the batchgen that wrote it, or a newer one.",
+        )
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__ or error.__context__ or error
+    return str(getattr(error, "orig", None) or cause).rstrip(".")
+
+
+def warn_old_sqlite() -> str:
+    """A sentence for `doctor` where SQLite has the WAL-reset bug; "" where it does not."""
+    if sqlite3.sqlite_version_info >= (3, 51, 3):
+        return ""
+    return (
+        f"SQLite {sqlite3.sqlite_version} has a bug with two writers of one file; batchgen never has two, "
+        f"so this is only worth knowing. Python {sys.version.split()[0]} brought it."
+    )

@@ -1,0 +1,190 @@
+"""The tables of the ledger. The store's own constraints forbid what must never be.
+
+Money is whole credits. Times are seconds since 1970 (UTC). JSON is text. Keys named `…_no` are numbers of
+ours; `job_id` and `task_id` are the names that people and the service use.
+"""
+
+from sqlalchemy import (
+    BLOB,
+    REAL,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+#: Raised when the tables change; `store` migrates older files forward and refuses newer ones.
+FORMAT_VERSION = 1
+
+metadata = MetaData()
+
+#: Single values: format_version, service, ledger_id, owner, what the pacer learned, …
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+#: One line: the cap and what counts against it. `unplanned` is what the service charged beyond our price:
+#: it is recorded truthfully, and can't keep an accepted task from being written down.
+account = Table(
+    "account",
+    metadata,
+    Column("account_no", Integer, primary_key=True),
+    Column("cap", Integer),
+    Column("charged", Integer, nullable=False, server_default=text("0")),
+    Column("refunded", Integer, nullable=False, server_default=text("0")),
+    Column("reserved", Integer, nullable=False, server_default=text("0")),
+    Column("in_doubt", Integer, nullable=False, server_default=text("0")),
+    Column("unplanned", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("account_no = 1", name="one_account"),
+    CheckConstraint("charged >= 0 AND refunded >= 0 AND reserved >= 0 AND in_doubt >= 0", name="no_debt"),
+    CheckConstraint("refunded <= charged", name="refund_within_charge"),
+    CheckConstraint(
+        "cap IS NULL OR charged - refunded + reserved + in_doubt - unplanned <= cap", name="cap_holds"
+    ),
+)
+
+manifest = Table(
+    "manifest",
+    metadata,
+    Column("manifest_no", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+#: Rows in manifest order; an invalid one has problems and no job. Rows from `meta.first_position` on are
+#: those of the last run's manifests; an earlier one stays only while no row has its job any more.
+row = Table(
+    "row",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("manifest_no", Integer, ForeignKey("manifest.manifest_no"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("line", Integer),
+    Column("job_no", Integer, ForeignKey("job.job_no")),
+    Column("job_id", Text, nullable=False),
+    Column("changed", Integer, nullable=False, server_default=text("0")),
+    Column("cells", Text, nullable=False),
+    Column("problems", Text),
+)
+
+#: One generation wanted; `position` is that of its (last) row, `selected` says that this run wants it.
+job = Table(
+    "job",
+    metadata,
+    Column("job_no", Integer, primary_key=True),
+    Column("job_id", Text, nullable=False, unique=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("purchase_no", Integer, nullable=False, server_default=text("1")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("state", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("selected", Integer, nullable=False),
+    Column("error_code", Text, nullable=False, server_default=""),
+    Column("error", Text, nullable=False, server_default=""),
+    CheckConstraint("price >= 0", name="price_not_negative"),
+    CheckConstraint("purchase_no >= 1", name="purchase_from_one"),
+)
+Index(
+    "job_to_submit",
+    job.c.position,
+    job.c.job_no,
+    sqlite_where=text("state = 'not_submitted' AND selected = 1"),
+    postgresql_where=text("state = 'not_submitted' AND selected = 1"),
+)
+Index("job_fingerprint", job.c.fingerprint)
+
+#: Outcomes under which an attempt may have been charged: one such attempt a purchase, by force.
+_LIVE = "outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')"
+_UNSETTLED = "outcome IS NULL OR outcome = 'in_doubt'"
+
+#: One POST; `attempt_no` counts a job's attempts from 1. No outcome means open; open with
+#: nobody at work on it means in doubt.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("job_no", Integer, ForeignKey("job.job_no"), nullable=False),
+    Column("purchase_no", Integer, nullable=False),
+    Column("attempt_no", Integer, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("body", BLOB, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("begun_at", REAL, nullable=False),
+    Column("not_after", REAL, nullable=False),
+    Column("ended_at", REAL),
+    Column("outcome", Text),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("http_status", Integer),
+    Column("headers", Text, nullable=False, server_default="{}"),
+    Column("evidence", BLOB),
+)
+for _name, _unique, _where, _columns in (
+    ("attempt_live", True, _LIVE, (attempt.c.job_no, attempt.c.purchase_no)),
+    ("attempt_unsettled", False, _UNSETTLED, (attempt.c.attempt_id,)),
+):
+    Index(_name, *_columns, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
+
+#: What the service accepted. `charged` is frozen at acceptance, `refunded` only what an answer stated.
+task = Table(
+    "task",
+    metadata,
+    Column("task_no", Integer, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("attempt_id", Integer, ForeignKey("attempt.attempt_id"), nullable=False, unique=True),
+    Column("job_no", Integer, ForeignKey("job.job_no"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("word", Text, nullable=False, server_default=""),
+    Column("charged", Integer, nullable=False),
+    Column("refunded", Integer, nullable=False, server_default=text("0")),
+    Column("accepted_at", REAL, nullable=False),
+    Column("finished_at", REAL),
+    Column("looks", Integer, nullable=False, server_default=text("0")),
+    Column("video_urls", Text, nullable=False, server_default="[]"),
+    Column("expires_at", REAL),
+    UniqueConstraint("service", "task_id", name="task_once"),
+    CheckConstraint("refunded >= 0 AND refunded <= charged", name="task_refund_within_charge"),
+)
+_WAITING = "state IN ('submitted', 'queued', 'running', 'overdue')"
+Index("task_waiting", task.c.task_no, sqlite_where=text(_WAITING), postgresql_where=text(_WAITING))
+Index("task_job", task.c.job_no)
+
+#: One file of a succeeded task; `sha256` is filled when it is whole on disk.
+video = Table(
+    "video",
+    metadata,
+    Column("task_no", Integer, ForeignKey("task.task_no"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("bytes", Integer, nullable=False, server_default=text("0")),
+    Column("sha256", Text, nullable=False, server_default=""),
+    Column("seconds", REAL),
+    Column("fetched_at", REAL),
+    Column("trouble", Text, nullable=False, server_default=""),
+)
+
+#: Append-only: what a person decided (resolve, retry, cap), who and when; and what recovery found.
+decision = Table(
+    "decision",
+    metadata,
+    Column("decision_no", Integer, primary_key=True),
+    Column("at", REAL, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("job_id", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default="{}"),
+)

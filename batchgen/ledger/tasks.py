@@ -1,0 +1,216 @@
+"""What became of accepted tasks, and of their files. Terminal states absorb.
+
+Nothing here can lead to a POST.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from batchgen.job import TERMINAL, WAITING, State, TaskStatus
+from batchgen.ledger.attempts import settle
+from batchgen.ledger.tables import job, task, video
+
+NO_OUTPUT = "no_output"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task that has not ended, as far as the ledger knows."""
+
+    task_no: int
+    task_id: str
+    job_no: int
+    job_id: str
+    model: str
+    scene: str
+    accepted_at: float
+    state: State
+    looks: int
+    charged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look said of a task: a state to write down. `error_code` and `error` go to the job."""
+
+    task: OpenTask
+    state: State
+    at: float
+    looks: int
+    word: str = ""
+    video_urls: tuple[str, ...] = ()
+    error_code: str = ""
+    error: str = ""
+    refunded: bool = False
+    charged: int | None = None
+    expires_at: float | None = None
+
+    @classmethod
+    def of(cls, task_: OpenTask, status: TaskStatus, state: State, at: float, looks: int) -> "Seen":
+        return cls(
+            task_, state, at, looks, status.word, status.video_urls, status.error_code, status.error,
+            status.refunded, status.charged_credits, status.expires_at,
+        )  # fmt: skip
+
+
+_STILL_WAITING = task.c.state.in_([state.value for state in WAITING])
+_SEE = (
+    sa.update(task)
+    .where(task.c.task_no == sa.bindparam("no"), _STILL_WAITING)
+    .values(
+        state=sa.bindparam("to"),
+        word=sa.bindparam("literal"),
+        looks=sa.bindparam("count"),
+        finished_at=sa.bindparam("end"),
+        video_urls=sa.bindparam("urls"),
+        expires_at=sa.bindparam("until"),
+        charged=task.c.charged + sa.bindparam("more"),
+        refunded=sa.bindparam("back"),
+    )
+)
+_JOB = (
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"))
+    .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
+)
+
+
+def see(connection: sa.Connection, seen: Sequence[Seen]) -> list[bool]:
+    """Write what was seen, in order. False for a task that had ended already: nothing changes it."""
+    return [_see(connection, one) for one in seen]
+
+
+def _see(connection: sa.Connection, one: Seen) -> bool:
+    more = 0 if one.charged is None else one.charged - one.task.charged
+    charged = one.task.charged + more
+    refunded = charged if one.refunded and one.state in TERMINAL else 0
+    values = {
+        "no": one.task.task_no,
+        "to": one.state.value,
+        "literal": one.word,
+        "count": one.looks,
+        "end": one.at if one.state in TERMINAL else None,
+        "urls": json.dumps(one.video_urls),
+        "until": one.expires_at,
+        "more": more,
+        "back": refunded,
+    }
+    if connection.execute(_SEE, values).rowcount != 1:
+        return False
+    job_values = {"no": one.task.job_no, "to": one.state.value, "why": one.error_code, "words": one.error}
+    connection.execute(_JOB, job_values)
+    settle(connection, charged=more, unplanned=max(0, more), refunded=refunded)
+    return True
+
+
+def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
+    """Every task that has not ended, oldest first."""
+    query = (
+        sa.select(
+            task.c.task_no, task.c.task_id, task.c.job_no, job.c.job_id, job.c.request, task.c.accepted_at,
+            task.c.state, task.c.looks, task.c.charged,
+        )
+        .join(job, job.c.job_no == task.c.job_no)
+        .where(_STILL_WAITING)
+        .order_by(task.c.task_no)
+    )  # fmt: skip
+    for no, task_id, job_no, job_id, request, accepted_at, state, looks, charged in connection.execute(query):
+        wanted = json.loads(request)
+        yield OpenTask(
+            no, task_id, job_no, job_id, wanted["model"], wanted["scene"], accepted_at, State(state), looks,
+            charged,
+        )  # fmt: skip
+
+
+def task_number(connection: sa.Connection, attempt_id: int) -> int:
+    """The number of the task that an accepted attempt made."""
+    query = sa.select(task.c.task_no).where(task.c.attempt_id == attempt_id)
+    return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One file to have on disk: the n-th video (from 1) of a succeeded task."""
+
+    task_no: int
+    task_id: str
+    job_id: str
+    n: int
+    url: str
+    path: str
+    bytes: int
+    sha256: str
+    trouble: str = ""
+
+
+def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[Video], int | None]:
+    """The files of succeeded tasks after a task number, and the last task number of the page (None: no more).
+
+    Whether a file is on disk is for the caller to look: a file deleted by hand is fetched again.
+    """
+    query = (
+        sa.select(task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id)
+        .join(job, job.c.job_no == task.c.job_no)
+        .where(task.c.state == State.SUCCEEDED.value, task.c.task_no > after)
+        .order_by(task.c.task_no)
+        .limit(size)
+    )
+    tasks = connection.execute(query).all()
+    if not tasks:
+        return [], None
+    numbers = [one.task_no for one in tasks]
+    on_disk = {
+        (one.task_no, one.n): one
+        for one in connection.execute(sa.select(video).where(video.c.task_no.in_(numbers)))
+    }
+    found: list[Video] = []
+    for one in tasks:
+        for n, url in enumerate(json.loads(one.video_urls), start=1):
+            have = on_disk.get((one.task_no, n))
+            known = (have.path, have.bytes, have.sha256, have.trouble) if have else ("", 0, "", "")
+            found.append(Video(one.task_no, one.task_id, one.job_id, n, url, *known))
+    return found, numbers[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that is whole on disk (sha256 set), or the trouble that kept it away."""
+
+    task_no: int
+    n: int
+    path: str
+    bytes: int = 0
+    sha256: str = ""
+    seconds: float | None = None
+    at: float | None = None
+    trouble: str = ""
+    url: str = ""
+
+
+def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:
+    """Note files down, the newest word for each."""
+    for one in some:
+        values = {
+            "path": one.path,
+            "bytes": one.bytes,
+            "sha256": one.sha256,
+            "seconds": one.seconds,
+            "fetched_at": one.at,
+            "trouble": one.trouble,
+        }
+        where = (video.c.task_no == one.task_no) & (video.c.n == one.n)
+        if connection.execute(sa.update(video).where(where).values(values)).rowcount == 0:
+            connection.execute(sa.insert(video).values(task_no=one.task_no, n=one.n, **values))
+    return [None] * len(some)
+
+
+def fresh_urls(connection: sa.Connection, some: Sequence[tuple[int, tuple[str, ...]]]) -> list[None]:
+    """Replace the URLs of succeeded tasks by newer ones that the service gave."""
+    for task_no, urls in some:
+        values = {"video_urls": json.dumps(urls)}
+        where = (task.c.task_no == task_no) & (task.c.state == State.SUCCEEDED.value)
+        connection.execute(sa.update(task).where(where).values(values))
+    return [None] * len(some)

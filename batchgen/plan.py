@@ -1,0 +1,150 @@
+"""What is to be done for each row, given what the ledger knows: pure decisions, and their sums.
+
+A row is compared with the ledger's job of the same id. The tables are in `docs/architecture.md`; the rule
+behind them: a purchase is made by itself only for what was never bought, or what ended without a video and
+was then edited; everything else needs a person's word.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from batchgen.job import ENDED_WITHOUT_VIDEO, Job, Known, State
+
+
+class Decision(StrEnum):
+    """What a run does with a row."""
+
+    NEW = "new"
+    EDITED = "edited"
+    WAITING = "waiting"
+    REBUY = "rebuy"
+    DONE = "done"
+    RUNNING = "running"
+    IN_DOUBT = "in_doubt"
+    ENDED = "ended"
+    CHANGED = "changed"
+    RENAMED = "renamed"
+
+
+#: Decisions that lead to a POST.
+SUBMITS = frozenset({Decision.NEW, Decision.EDITED, Decision.WAITING, Decision.REBUY})
+#: Decisions that raise the purchase number: a person edited the row, or asked with --resubmit-changed.
+RAISES = frozenset({Decision.EDITED, Decision.REBUY})
+
+
+def decide(fingerprint: str, known: Known | None, *, resubmit_changed: bool = False) -> Decision:
+    """The decision for a row with this content, when the ledger knows `known` under its id."""
+    if known is None:
+        return Decision.NEW
+    state, same = known.state, known.fingerprint == fingerprint
+    if state is State.NOT_SUBMITTED:
+        return Decision.WAITING
+    if state in (State.IN_DOUBT, State.SUBMITTING):
+        return Decision.IN_DOUBT
+    if state in ENDED_WITHOUT_VIDEO:
+        return Decision.ENDED if same else Decision.EDITED
+    if same:
+        return Decision.DONE if state is State.SUCCEEDED else Decision.RUNNING
+    if resubmit_changed and state is State.SUCCEEDED:
+        return Decision.REBUY
+    return Decision.CHANGED
+
+
+@dataclass(slots=True)
+class Sum:
+    """Jobs and their credits."""
+
+    jobs: int = 0
+    credits: int = 0
+
+    def add(self, credits_: int, jobs: int = 1) -> None:
+        self.jobs += jobs
+        self.credits += credits_
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a run would do, summed by decision, and what it would submit, by scene."""
+
+    rows: int = 0
+    invalid: int = 0
+    unselected: int = 0
+    sums: dict[Decision, Sum] = field(default_factory=lambda: {one: Sum() for one in Decision})
+    by_scene: dict[str, Sum] = field(default_factory=dict)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, decision: Decision, job: Job) -> None:
+        self.add(decision, str(job.request["scene"]), job.price)
+
+    def add(self, decision: Decision, scene: str, price: int) -> None:
+        self.sums[decision].add(price)
+        if decision in SUBMITS:
+            self.by_scene.setdefault(scene, Sum()).add(price)
+
+    @property
+    def to_submit(self) -> Sum:
+        """What would be bought now."""
+        total = Sum()
+        for decision in SUBMITS:
+            total.add(self.sums[decision].credits, self.sums[decision].jobs)
+        return total
+
+    @property
+    def already_paid(self) -> Sum:
+        """What needs no money any more: done, running, in doubt, or taken over from another id."""
+        total = Sum()
+        for decision in (
+            Decision.DONE,
+            Decision.RUNNING,
+            Decision.IN_DOUBT,
+            Decision.CHANGED,
+            Decision.RENAMED,
+        ):
+            total.add(self.sums[decision].credits, self.sums[decision].jobs)
+        return total
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "rows": self.rows,
+            "invalid": self.invalid,
+            "not_selected": self.unselected,
+            "submit": {"jobs": self.to_submit.jobs, "credits": self.to_submit.credits},
+            "by_scene": [
+                {"scene": scene, "jobs": one.jobs, "credits": one.credits}
+                for scene, one in sorted(self.by_scene.items())
+            ],
+            "decisions": {one.value: self.sums[one].jobs for one in Decision if self.sums[one].jobs},
+            "renamed": [{"from": old, "to": new} for old, new in self.renamed[:1000]],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`--select COLUMN=GLOB`, repeated: all must hold. No condition selects everything."""
+
+    conditions: tuple[tuple[str, str], ...] = ()
+
+    def matches(self, job: Job) -> bool:
+        return all(fnmatchcase(_cell(job, column), glob) for column, glob in self.conditions)
+
+    def missing_columns(self, columns: Iterable[str]) -> list[str]:
+        """Columns named by a condition that no manifest has."""
+        known = {*columns, "id", "job_id", "provider", "model", "scene"}
+        return [column for column, _ in self.conditions if column not in known]
+
+
+def _cell(job: Job, column: str) -> str:
+    if column in ("id", "job_id"):
+        return job.job_id
+    if column in ("provider", "model", "scene"):
+        return str(job.request[column])
+    return job.cells.get(column, "")
+
+
+def room_under(cap: int | None, account: Mapping[str, int]) -> int | None:
+    """Credits that may still be spent; None without a cap."""
+    if cap is None:
+        return None
+    return cap - (account["charged"] - account["refunded"] + account["reserved"] + account["in_doubt"])

@@ -1,0 +1,60 @@
+"""`python -m batchgen.sandbox --port 0`: a sandbox in a process of its own, for benchmarks and tests.
+
+Prints one JSON line {"base_url": …, "key": …} and runs until SIGTERM. Takes every option of `Options`, and
+`--state-dir`.
+"""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from .faults import list_faults
+from .options import Options
+from .server import serve
+
+_KINDS: dict[str, Any] = {"port": int, "seed": int, "speed": float, "latency": float, "idle_close": float}
+_KINDS |= {"url_life": float, "file_bytes": int, "credits": int, "key_dies_after": int, "max_active": int}
+_KINDS |= {"active_status": int}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m batchgen.sandbox", description=__doc__.split("\n")[0])
+    for each in fields(Options):
+        flag, text = each.metadata["flag"].partition("/")[0], each.metadata["help"].replace("%", "%%")
+        if each.default is True or each.default is False:
+            parser.add_argument(
+                flag, dest=each.name, action=argparse.BooleanOptionalAction, default=each.default, help=text
+            )
+            continue
+        more: dict[str, Any] = {"type": _KINDS.get(each.name, str), "default": each.default}
+        if each.metadata.get("repeat"):
+            more = {"action": "append"}
+        parser.add_argument(flag, dest=each.name, help=text, metavar=each.metadata.get("metavar"), **more)
+    parser.add_argument("--state-dir", help="Keep tasks and credits here, and go on from there next time.")
+    parser.add_argument("--list-faults", action="store_true", help="List every fault and leave.")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, serve, return the exit code."""
+    given = vars(_parser().parse_args(arguments))
+    if given.pop("list_faults"):
+        sys.stdout.write(list_faults())
+        return 0
+    folder = given.pop("state_dir")
+    for each in fields(Options):
+        if each.metadata.get("repeat"):
+            value = given[each.name]
+            given[each.name] = tuple(value) if value else each.default
+    try:
+        options = Options(**given)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return serve(options, state_dir=Path(folder) if folder else None, as_json=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

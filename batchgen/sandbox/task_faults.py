@@ -1,0 +1,5 @@
+"""Faults of a task."""
+
+from .fault import Fault, table
+
+TASK_FAULTS: dict[str, Fault] = table()

@@ -80,7 +80,6 @@ class Ledger:
     def new_attempt(self, pending: rows.Pending, body: bytes, *, now: float, post_timeout: float) -> Attempt:
         """An attempt for a pending job, with the next number; nothing is written yet."""
         number, self._next_attempt = self._next_attempt, self._next_attempt + 1
-        same = f"{pending.job_no}/{pending.purchase_no}/{pending.fingerprint}"
         return Attempt(
             attempt_id=number,
             job_no=pending.job_no,
@@ -90,11 +89,16 @@ class Ledger:
             fingerprint=pending.fingerprint,
             body=body,
             price=pending.price,
-            idempotency_key=str(uuid.uuid5(self._ledger_id, same)),
+            idempotency_key=self.idempotency_key(pending),
             owner=self.owner,
             begun_at=now,
             not_after=now + post_timeout + 30.0,
         )
+
+    def idempotency_key(self, pending: rows.Pending) -> str:
+        """The same for every attempt of one purchase of one content, and for no other."""
+        same = f"{pending.job_no}/{pending.purchase_no}/{pending.fingerprint}"
+        return str(uuid.uuid5(self._ledger_id, same))
 
     async def begin(self, attempt: Attempt) -> None:
         """Durable when it returns. Raises CapReached, or LedgerWriteError: then nothing may be sent."""

@@ -177,9 +177,9 @@ def _outcome_values(one: Ended) -> dict[str, object]:
 
 def _task_values(one: Ended) -> dict[str, object]:
     return {
+        "task_no": one.attempt.attempt_id,
         "service": one.service,
         "task_id": one.outcome.task_id,
-        "attempt_id": one.attempt.attempt_id,
         "job_no": one.attempt.job_no,
         "state": State.SUBMITTED.value,
         "charged": charge(one),

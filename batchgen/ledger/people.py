@@ -73,7 +73,7 @@ def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, w
     _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
     connection.execute(
         sa.insert(task).values(
-            service=service, task_id=task_id, attempt_id=doubt.attempt_id, job_no=doubt.job_no,
+            task_no=doubt.attempt_id, service=service, task_id=task_id, job_no=doubt.job_no,
             state=State.SUBMITTED.value, charged=doubt.price, accepted_at=doubt.begun_at,
         )
     )  # fmt: skip

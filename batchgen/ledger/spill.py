@@ -85,7 +85,7 @@ def _import(connection: sa.Connection, kept: dict[str, object], service: str) ->
     )
     connection.execute(
         sa.insert(task).values(
-            service=service, task_id=kept["task_id"], attempt_id=kept["attempt_id"], job_no=found.job_no,
+            task_no=kept["attempt_id"], service=service, task_id=kept["task_id"], job_no=found.job_no,
             state=State.SUBMITTED.value, charged=charged, accepted_at=kept["at"],
         )
     )  # fmt: skip

@@ -138,14 +138,13 @@ for _name, _unique, _where, _columns in (
 ):
     Index(_name, *_columns, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
 
-#: What the service accepted. `charged` is frozen at acceptance, `refunded` only what an answer stated.
+#: What the service accepted; `task_no` is the number of the accepted attempt. `charged` is frozen at acceptance, `refunded` only what an answer stated.
 task = Table(
     "task",
     metadata,
-    Column("task_no", Integer, primary_key=True),
+    Column("task_no", Integer, ForeignKey("attempt.attempt_id"), primary_key=True),
     Column("service", Text, nullable=False),
     Column("task_id", Text, nullable=False),
-    Column("attempt_id", Integer, ForeignKey("attempt.attempt_id"), nullable=False, unique=True),
     Column("job_no", Integer, ForeignKey("job.job_no"), nullable=False),
     Column("state", Text, nullable=False),
     Column("word", Text, nullable=False, server_default=""),

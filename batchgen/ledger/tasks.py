@@ -125,12 +125,6 @@ def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
         )  # fmt: skip
 
 
-def task_number(connection: sa.Connection, attempt_id: int) -> int:
-    """The number of the task that an accepted attempt made."""
-    query = sa.select(task.c.task_no).where(task.c.attempt_id == attempt_id)
-    return int(connection.execute(query).scalar_one())
-
-
 @dataclass(frozen=True, slots=True)
 class Video:
     """One file to have on disk: the n-th video (from 1) of a succeeded task."""

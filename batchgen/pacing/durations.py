@@ -1,0 +1,230 @@
+"""How long tasks of a (model, scene) take, learned from looks: each look says only "not yet" or "by now".
+
+A life table: time is cut into steps of 5 %, and for each step it is counted how many tasks were known to
+have lived through it and how many ended in it. A task that ended between two looks counts as ended in each step
+between them in proportion to what is known so far (interval censoring), and a task that still runs counts as
+having lived through the steps up to its last look (right censoring): so the first fifty of ten thousand tasks
+to end do not make all tasks look quick. Before anything is known, and thinly ever after, there is a prior:
+most generation takes 83 to 253 s with a median of 105 s, a stand-in on one's own machine 2 to 4 s, and some
+services need half an hour.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: The first step begins at SHORTEST seconds; each is 5 % longer than the one before it; the last ends at 48 h.
+SHORTEST, STEP, STEPS = 0.25, 1.05, 277
+#: Ended tasks that a group remembers; older ones fade, so that a service that changes is followed.
+REMEMBERED = 300.0
+#: How many ended tasks the prior is worth, and (for a group) what all groups together are worth.
+PRIOR_WEIGHT, TOGETHER_WEIGHT = 0.5, 2.0
+
+Group = tuple[str, str]
+#: All groups together: what a group without tasks of its own starts from.
+TOGETHER: Group = ("", "")
+
+
+def step_of(age: float) -> int:
+    """The step that an age in seconds falls in."""
+    if age <= SHORTEST:
+        return 0
+    return min(STEPS - 1, int(math.log(age / SHORTEST) / math.log(STEP)))
+
+
+def edge(step: int) -> float:
+    """The age in seconds at which a step begins; the first begins at 0."""
+    return SHORTEST * STEP**step if step else 0.0
+
+
+def _bell(age: float, middle: float, spread: float) -> float:
+    return math.exp(-((math.log(age / middle) / spread) ** 2) / 2) / spread
+
+
+def _prior() -> list[float]:
+    """Share of tasks that end in each step when nothing is known."""
+    middles = [math.sqrt(max(edge(step), 0.1) * edge(step + 1)) for step in range(STEPS)]
+    near = [_bell(age, 2.8, 0.35) for age in middles]
+    usual = [_bell(age, 115.0, 0.4) for age in middles]
+    wide = [1.0 if 1.0 < age < 3000 else 0.1 for age in middles]
+    return [
+        0.2 * a / sum(near) + 0.6 * b / sum(usual) + 0.2 * c / sum(wide)
+        for a, b, c in zip(near, usual, wide, strict=True)
+    ]
+
+
+PRIOR: tuple[float, ...] = tuple(_prior())
+
+
+class LifeTable:
+    """Counts for one group: `ended[i]` tasks ended in step i, `lived[i]` were seen to live through it."""
+
+    __slots__ = ("ended", "lived", "seen", "total")
+
+    def __init__(self) -> None:
+        self.ended = [0.0] * STEPS
+        self.lived = [0.0] * STEPS
+        self.total = 0.0
+        #: every end that was ever counted, faded or not: tells when there is news
+        self.seen = 0.0
+
+    def alive(self, low: float, high: float) -> None:
+        """A task seen alive at age `low` was seen alive again at `high`."""
+        first, last = step_of(low), step_of(high)
+        for step in range(first, last):
+            self.lived[step] += 1.0
+        if last > first or high > low:
+            self.lived[last] += _part(last, high) - (_part(last, low) if first == last else 0.0)
+            if first != last:
+                self.lived[first] -= _part(first, low)
+
+    def end(self, low: float, high: float, hazards: Sequence[float]) -> None:
+        """A task alive at `low` had ended by `high`; `hazards` says how the time between is shared out."""
+        first, last = step_of(low), step_of(high)
+        shares, left = [], 1.0
+        for step in range(first, last + 1):
+            width = (_part(step, high) if step == last else 1.0) - (
+                _part(step, low) if step == first else 0.0
+            )
+            gone = left * -math.expm1(-hazards[step] * max(width, 1e-6))
+            shares.append(gone)
+            left -= gone
+        total = sum(shares)
+        before = 1.0
+        for step, share in zip(range(first, last + 1), shares, strict=True):
+            part = share / total if total > 0 else 1.0 / len(shares)
+            self.ended[step] += part
+            before -= part
+            self.lived[step] += before + part / 2
+        self.total += 1.0
+        self.seen += 1.0
+        if self.total > REMEMBERED:
+            self.fade(REMEMBERED / self.total)
+
+    def fade(self, factor: float) -> None:
+        self.ended = [value * factor for value in self.ended]
+        self.lived = [value * factor for value in self.lived]
+        self.total *= factor
+
+
+def _part(step: int, age: float) -> float:
+    """Which part of a step lies before `age`, from 0 to 1."""
+    low, high = edge(step), edge(step + 1)
+    return min(1.0, max(0.0, (age - low) / (high - low)))
+
+
+class Durations:
+    """What is known of the durations of each group. `state` and `restore` carry it from run to run."""
+
+    def __init__(self) -> None:
+        self._tables: dict[Group, LifeTable] = {}
+        self._known: dict[Group, tuple[float, list[float]]] = {}
+
+    def observe(self, group: Group, seconds: float, *, since: float | None = None) -> None:
+        """A task of `group` ended: at age `seconds`, or (`since` given) somewhere after age `since`."""
+        low = seconds * 0.999 if since is None else since
+        for key in (TOGETHER, group):
+            self._table(key).end(max(0.0, min(low, seconds)), seconds, self.known(key)[1])
+
+    def alive(self, group: Group, low: float, high: float) -> None:
+        """A task of `group`, looked at before at age `low`, has not ended at age `high`."""
+        for key in (TOGETHER, group):
+            self._table(key).alive(low, high)
+
+    def count(self, group: Group) -> float:
+        """How many ended tasks the knowledge of a group rests on."""
+        table = self._tables.get(group)
+        return table.total if table else 0.0
+
+    def known(self, group: Group) -> tuple[float, list[float]]:
+        """(version, hazards) of a group, worked out anew only when 5 % more is known."""
+        table = self._tables.get(group)
+        seen = table.seen if table else 0.0
+        if table is None and group != TOGETHER and TOGETHER in self._tables:
+            seen = -self._tables[TOGETHER].seen
+        kept = self._known.get(group)
+        if kept is None or abs(seen - kept[0]) >= max(1.0, 0.05 * min(abs(seen), REMEMBERED)):
+            kept = self._known[group] = (seen, self.hazards(group))
+        return kept
+
+    def hazards(self, group: Group) -> list[float]:
+        """The expected number of ends in each step for one task that lives through it (may be above 1)."""
+        base = list(PRIOR)
+        weight = PRIOR_WEIGHT
+        if group != TOGETHER and TOGETHER in self._tables:
+            base = _shares(self.hazards(TOGETHER))
+            weight = min(TOGETHER_WEIGHT, PRIOR_WEIGHT + self._tables[TOGETHER].total)
+        table = self._tables.get(group)
+        if table is None:
+            ended, lived = [0.0] * STEPS, [0.0] * STEPS
+        else:
+            ended, lived = smoothed(table)
+        hazards, left = [], 1.0
+        for step in range(STEPS):
+            exposed = lived[step] + weight * max(left - base[step] / 2, 1e-4)
+            hazards.append((ended[step] + weight * base[step]) / exposed)
+            left -= base[step]
+        return hazards
+
+    def state(self) -> dict[str, Any]:
+        """Everything learned, JSON-able: only steps that hold something."""
+        return {
+            "groups": [
+                {"group": list(group), "total": round(table.total, 2), "ended": _packed(table.ended),
+                 "lived": _packed(table.lived)}
+                for group, table in self._tables.items()
+            ]
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any], *, faded: float = 0.5) -> None:
+        """Take over what an earlier run learned, at part of its weight: services change overnight."""
+        for entry in state.get("groups", ()):
+            table = self._table((entry["group"][0], entry["group"][1]))
+            for values, packed in ((table.ended, entry["ended"]), (table.lived, entry["lived"])):
+                for step, value in packed:
+                    if 0 <= step < STEPS:
+                        values[step] += value
+            table.total += entry["total"]
+            table.seen += table.total
+            table.fade(faded)
+
+    def _table(self, group: Group) -> LifeTable:
+        return self._tables.setdefault(group, LifeTable())
+
+
+def smoothed(table: LifeTable) -> tuple[list[float], list[float]]:
+    """Ends and lives, each spread over neighbouring steps: the fewer tasks, the wider."""
+    if table.total <= 0:
+        return table.ended, table.lived
+    inside = [(step, value) for step, value in enumerate(table.ended) if value > 1e-6]
+    middle = sum(step * value for step, value in inside) / max(sum(value for _, value in inside), 1e-9)
+    spread = math.sqrt(
+        sum(value * (step - middle) ** 2 for step, value in inside) / max(sum(v for _, v in inside), 1e-9)
+    )
+    width = min(6.0, max(0.6, 0.6 * spread * table.total**-0.2))
+    reach = math.ceil(2.5 * width)
+    kernel = [math.exp(-((offset / width) ** 2) / 2) for offset in range(-reach, reach + 1)]
+    total = sum(kernel)
+    kernel = [value / total for value in kernel]
+    ended, lived = [0.0] * STEPS, [0.0] * STEPS
+    for source, target in ((table.ended, ended), (table.lived, lived)):
+        for step, value in enumerate(source):
+            if value > 1e-9:
+                for offset, share in enumerate(kernel):
+                    at = min(STEPS - 1, max(0, step + offset - reach))
+                    target[at] += value * share
+    return ended, lived
+
+
+def _shares(hazards: Sequence[float]) -> list[float]:
+    """Hazards -> share of tasks that end in each step."""
+    shares, left = [], 1.0
+    for hazard in hazards:
+        gone = left * -math.expm1(-hazard)
+        shares.append(gone)
+        left -= gone
+    return shares
+
+
+def _packed(values: Sequence[float]) -> list[tuple[int, float]]:
+    return [(step, round(value, 4)) for step, value in enumerate(values) if value > 1e-4]

@@ -13,5 +13,30 @@ away      a service that does not answer: pause, probe, park
 failures  the circuit breaker of `--max-failures`
 durations how long tasks of a model and scene take, learned from looks
 looks     the best times to look at a task whose durations are known (dynamic programming)
-polls     PollPacer and PollSchedule: which task to look at next, and when
+schedule  PollSchedule: which task to look at next, and when
+polls     PollPacer: how many looks a second
 """
+
+from .away import Away
+from .durations import Durations
+from .failures import Failures, MaxFailures
+from .hints import retry_after
+from .limits import Limit, limits
+from .polls import PollPacer
+from .rate import Rate
+from .schedule import PollSchedule
+from .submit import SubmitPacer
+
+__all__ = [
+    "Away",
+    "Durations",
+    "Failures",
+    "Limit",
+    "MaxFailures",
+    "PollPacer",
+    "PollSchedule",
+    "Rate",
+    "SubmitPacer",
+    "limits",
+    "retry_after",
+]

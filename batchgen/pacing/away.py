@@ -1,120 +1,133 @@
 """A service that does not answer: pause, probe gently, park.
 
-Five connection failures in a row, or ten doubts in a row, pause submitting. While it is paused one probe at a
-time asks whether the service is there again, with full jitter up to 30 s between them; the first answer of any
-kind opens it again. After ten minutes without an answer the run parks: it ends, and can be run again.
+Five connection failures in a row, or ten doubts in a row, pause submitting. While it is paused one probe at
+a time asks whether the service is there again, at random moments (full jitter) up to 30 s apart; the first
+answer of any kind opens it again. After ten minutes without one the run parks: it ends, and can be run again.
+A Retry-After of more than five minutes parks it at once, and so does the fourth "unavailable" in a row.
 
 A probe is a GET, never a POST: a POST that got no answer may have been paid for.
 
-Worked example: refused at 0, 0.3, 1.1, 1.9 and 5 s: paused at 5 s. Probes at about 9, 21, 33 s and so on; one at
-95 s is answered (a 404 will do): submitting goes on at 95 s.
+Worked example: refused five times within 2 s: paused. Probes follow after about 0.5, 1, 2, 4, 8, 15, 15, … s;
+the one at 95 s is answered (a 404 will do), and submitting goes on.
 """
 
 import random
 
 #: Failures in a row that pause submitting.
 CONNECTIONS, DOUBTS = 5, 10
-#: Seconds: first wait after a failure (doubled each time), longest wait, and how long until the run parks.
-FIRST_WAIT, LONGEST_WAIT, PARK_AFTER = 0.5, 30.0, 600.0
+#: Seconds: the first wait before a probe is at most that (doubled each time), the longest, and until parking.
+FIRST_WAIT, LONGEST_WAIT, PARK_AFTER = 1.0, 30.0, 600.0
 #: A Retry-After longer than this parks the run.
 LONGEST_RETRY_AFTER = 300.0
-#: Answers "unavailable, try again" (503) in a row that are waited for; the next one parks the run.
+#: So many "unavailable, come back later" (503) in a row are waited for; the next one parks the run.
 UNAVAILABLE = 3
 
 
 class Away:
-    """Counts failures in a row and says whether to submit, to probe, or to give up for now.
+    """Counts failures in a row, and says whether to submit, to probe, or to give up for now.
 
-    `paused` and `parked` are sentences for a person, or "". Once parked it stays so: the run ends.
-    `come_back` is seconds from the moment of parking until the service wants to hear from us, if it said so.
+    `paused`: no POST may begin. Then `wait` is the time to the next probe; after it, `answered` or
+    `probe_failed`. Once `parked`, it stays so. `come_back_at` is the instant that the service named, if any.
     """
 
     def __init__(self, *, rng: random.Random) -> None:
         self._rng = rng
-        self.paused = ""
-        self.parked = ""
-        self.come_back: float | None = None
+        self.come_back_at: float | None = None
+        self._why = ""
+        self._parked = ""
         self._failures = 0
         self._doubts = 0
-        self._unavailable = 0
-        self._first_failure = 0.0
-        self._wait_until = 0.0
+        self._since: float | None = None
         self._probes = 0
-        self._probing = False
+        self._next_probe = 0.0
+        self._answers = 0
+        self._unavailable = 0
+        self._unavailable_until = 0.0
+        self._unavailable_answer = 0
 
-    def wait(self, now: float) -> float | None:
-        """Seconds until a POST may begin, as far as this goes; None while paused or parked."""
-        if self.paused or self.parked:
-            return None
-        return max(0.0, self._wait_until - now)
+    @property
+    def paused(self) -> bool:
+        return bool(self._why or self._parked)
 
-    def probe_in(self, now: float) -> float | None:
-        """Seconds until a probe (a GET) may begin; None when none is wanted or one is under way."""
-        if not self.paused or self.parked or self._probing:
-            return None
-        return max(0.0, self._wait_until - now)
+    def parked(self, now: float) -> bool:
+        """Whether to give up for now."""
+        if self._why and self._since is not None and now - self._since >= PARK_AFTER and not self._parked:
+            self._parked = f"The service has not answered for {PARK_AFTER / 60:.0f} minutes ({self._why})"
+        return bool(self._parked)
 
-    def probe(self, now: float) -> None:
-        """A probe begins; `answered`, `no_connection` or `no_answer` ends it."""
-        self._probing = True
+    def sentence(self, now: float) -> str:
+        """What is the matter, for a person; "" when nothing is."""
+        if self._parked:
+            when = "later"
+            if self.come_back_at is not None:
+                when = f"in {_minutes(max(0.0, self.come_back_at - now))}"
+            return f"{self._parked}: stopped for now. Run again {when} to go on."
+        if self._why:
+            return f"The service is away ({self._why}): asking now and then whether it is back."
+        return ""
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next probe may begin."""
+        return max(0.0, self._next_probe - now)
 
     def answered(self, now: float) -> None:
-        """The service gave a whole answer to anything, POST or GET, whatever it said."""
+        """The service gave a whole answer to a POST or a probe, whatever it said."""
+        del now
+        self._answers += 1
         self._failures = self._doubts = self._probes = 0
-        self._probing = False
-        self._wait_until = 0.0
-        self.paused = ""
+        self._since = None
+        self._why = ""
 
-    def submitted(self, now: float) -> None:
-        """The service accepted or judged a POST: it is available."""
-        self._unavailable = 0
-        self.answered(now)
-
-    def no_connection(self, now: float) -> None:
-        """A connection could not be made, for a POST, a poll or a probe."""
+    def connection_failed(self, now: float, message: str = "") -> None:
+        """No connection for a POST: nothing was sent."""
         self._failures += 1
-        self._failed(now, self._failures >= CONNECTIONS, f"no connection {self._failures} times in a row")
+        self._since = now if self._since is None else self._since
+        if self._failures >= CONNECTIONS:
+            self._pause(now, message or f"{self._failures} connections in a row failed")
 
-    def in_doubt(self, now: float) -> None:
-        """A POST was sent and its answer is unknown."""
+    def doubt(self, now: float, message: str = "") -> None:
+        """A POST was sent and got no clear answer."""
         self._doubts += 1
+        self._since = now if self._since is None else self._since
         if self._doubts >= DOUBTS:
-            self._failed(now, True, f"{self._doubts} submissions in a row without a clear answer")
+            self._pause(now, f"{self._doubts} submissions in a row without a clear answer; {message}")
 
-    def no_answer(self, now: float) -> None:
-        """A probe or a poll was sent and nothing (whole) came back."""
-        if self.paused:
-            self._failed(now, True, "")
-        self._probing = False
+    def probe_failed(self, now: float) -> None:
+        """A probe got no answer."""
+        self._back_off(now)
 
-    def unavailable(self, now: float, retry_after: float | None) -> None:
-        """The service said: unavailable, come back later (503 with its own body)."""
-        self._unavailable += 1
-        if self._unavailable > UNAVAILABLE:
-            self._park(
-                f"the service said {self._unavailable} times in a row that it is unavailable", retry_after
-            )
-        self.told_to_wait(now, retry_after)
-
-    def told_to_wait(self, now: float, retry_after: float | None) -> None:
-        """The service named a time (with any throttled answer): one of more than five minutes parks the run."""
+    def throttled(self, now: float, kind: str, retry_after: float | None) -> None:
+        """The service said "too much"; called after `answered` for the same answer."""
+        if kind == "unavailable":
+            if self._answers - self._unavailable_answer > 1 and now >= self._unavailable_until:
+                self._unavailable = 0
+            if now >= self._unavailable_until:  # answers to POSTs that were under way together count once
+                self._unavailable += 1
+                self._unavailable_until = now + (retry_after or 0.0)
+            self._unavailable_answer = self._answers
+            if self._unavailable > UNAVAILABLE:
+                self._park(now, "The service keeps saying that it is unavailable", retry_after)
         if retry_after is not None and retry_after > LONGEST_RETRY_AFTER:
-            self._park(f"the service asks to come back in {round(retry_after / 60)} minutes", retry_after)
+            self._park(now, f"The service asks to come back in {_minutes(retry_after)}", retry_after)
 
-    def _failed(self, now: float, pause: bool, why: str) -> None:
-        if self._failures + self._doubts <= 1 and not self.paused:
-            self._first_failure = now
-        if pause and not self.paused:
-            self.paused = f"The service is away: {why}."
-            self._first_failure = now if self._failures < CONNECTIONS else self._first_failure
-        self._probing = False
+    def _pause(self, now: float, why: str) -> None:
+        if not self._why:
+            self._why = why.strip("; ")
+            self._since = now if self._since is None else self._since
+            self._back_off(now)
+
+    def _back_off(self, now: float) -> None:
+        most = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._probes, 10))
         self._probes += 1
-        most = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._probes, 10))
-        self._wait_until = max(self._wait_until, now + self._rng.uniform(most / 4, most))
-        if self.paused and now - self._first_failure >= PARK_AFTER:
-            self._park("the service has not answered for ten minutes", None)
+        self._next_probe = now + self._rng.uniform(0.0, most)
 
-    def _park(self, why: str, come_back: float | None) -> None:
-        if not self.parked:
-            self.parked = f"Stopped for now: {why}."
-            self.come_back = come_back
+    def _park(self, now: float, why: str, retry_after: float | None) -> None:
+        if not self._parked:
+            self._parked = why
+            self.come_back_at = now + retry_after if retry_after is not None else None
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

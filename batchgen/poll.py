@@ -250,9 +250,7 @@ class Poller:
         task = watched.task
         self._forget(task, now)
         at = self._board.clock.wall()
-        if await self._ledger.see(
-            Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words)
-        ):
+        if await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words)):
             self._board.moved(task.state, State.OVERDUE)
             self._board.event("overdue", job_id=task.job_id, task_id=task.task_id, code=code)
         self._ended(task, TaskStatus(State.OVERDUE, error_code=code, error=words))

@@ -38,7 +38,7 @@ class SubmitApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SubmitSettings:
-    """`limit`: at most so many jobs in this run (None: all). `post_timeout`: seconds in total for one POST."""
+    """`limit`: so many jobs in this run at most (None: all). `post_timeout`: seconds for one POST in all."""
 
     limit: int | None = None
     post_timeout: float = 120.0
@@ -250,7 +250,7 @@ class Submitter:
         self._board.credits_spent += stated - job.price
         self._board.stop(
             Stop.PRICE,
-            f"The service charged {stated} credits for {scene} with {model}; the price table says {job.price}. "
+            f"The service charged {stated} credits for {scene} with {model}, not {job.price}. "
             f"Mend that line of the price table, look at the plan, and run again.",
         )
 
@@ -260,7 +260,8 @@ class Submitter:
         if self._failures.tripped:
             left = max(0, self._board.to_submit - self._board.submitted)
             self._board.stop(
-                Stop.FAILURES, f"{self._failures.sentence()} {left} jobs were not submitted, and not paid for."
+                Stop.FAILURES,
+                f"{self._failures.sentence()} {left} jobs were not submitted, and not paid for.",
             )
 
     # -- a service that is away ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchgen.board import Board, Stop
+from batchgen.board import Board, Stop, sleep_or
 from batchgen.download import Downloaded, DownloadError, is_whole
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Look
@@ -48,6 +48,7 @@ class Fetcher:
         self._ask = ask
         self._settings = settings
         self._queue: asyncio.Queue[Video | None] = asyncio.Queue()
+        self._taken = asyncio.Event()
 
     def add(self, video: Video) -> None:
         """A video of a task that has just succeeded."""
@@ -74,9 +75,14 @@ class Fetcher:
                 return
             after = last
             for video in await asyncio.to_thread(self._missing, page):
-                while self._queue.qsize() > PAGE and not self._board.interrupted:
-                    await asyncio.sleep(0.05)
                 self.add(video)
+            await self._queue_short()
+
+    async def _queue_short(self) -> None:
+        """Wait until there is less to do than a page: memory stays flat however much is missing."""
+        while self._queue.qsize() > PAGE and not self._board.interrupted:
+            self._taken.clear()
+            await sleep_or(self._taken, 1.0)
 
     def _missing(self, page: list[Video]) -> list[Video]:
         here = [video for video in page if self._is_here(video)]
@@ -89,6 +95,7 @@ class Fetcher:
 
     async def _work(self) -> None:
         while (video := await self._queue.get()) is not None:
+            self._taken.set()
             if self._board.interrupted:
                 continue
             try:
@@ -112,9 +119,7 @@ class Fetcher:
         )
         self._board.videos_here += 1
         self._board.dirty = True
-        self._board.event(
-            "downloaded", job_id=video.job_id, path=path, bytes=done.bytes, sha256=done.sha256
-        )
+        self._board.event("downloaded", job_id=video.job_id, path=path, bytes=done.bytes, sha256=done.sha256)
 
     async def _download_or_refresh(self, video: Video, target: Path) -> tuple[Video, Downloaded]:
         """Download; when the URL has died, ask the task once for a fresh one."""

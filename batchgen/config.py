@@ -1,0 +1,194 @@
+"""Settings: flag over environment over `batchgen.toml` over default, gathered into one frozen Config.
+
+Each setting knows where its value came from; `batchgen config` shows it. The API key is not among them: it is
+read from the environment (or asked for, unseen) at the moment a connection is opened, and kept nowhere.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from batchgen.errors import UsageError
+from batchgen.pacing import MaxFailures, Rate
+from batchgen.secret import Secret
+
+FILE = "batchgen.toml"
+KEY_VARIABLE = "BATCHGEN_API_KEY"
+DEFAULT_BASE_URL = "https://sseedance.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """`--max-credits`: a number, `none` (lift it), or nothing said (keep the ledger's)."""
+
+    said: bool = False
+    credits: int | None = None
+
+    @classmethod
+    def parse(cls, text: object) -> "Cap":
+        word = str(text).strip().lower()
+        if word == "none":
+            return cls(True, None)
+        if not re.fullmatch(r"[0-9]{1,12}", word):
+            raise ValueError("a whole number of credits, or none")
+        return cls(True, int(word))
+
+
+def seconds(text: object) -> float:
+    """`90`, `90s`, `30m`, `2h` -> seconds."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?", str(text).strip().lower())
+    if match is None:
+        raise ValueError("a time such as 90s, 30m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
+
+
+def _base_url(text: object) -> str:
+    url = str(text).strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValueError("an address such as https://sseedance.com, without key or query")
+    return url
+
+
+def _positive(text: object) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", str(text).strip()) or int(str(text)) < 1:
+        raise ValueError("a whole number from 1 upward")
+    return int(str(text))
+
+
+def _bool(text: object) -> bool:
+    if isinstance(text, bool):
+        return text
+    word = str(text).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("true or false")
+
+
+def _rate(text: object) -> Rate:
+    return Rate.parse(str(text))
+
+
+def _failures(text: object) -> MaxFailures:
+    return MaxFailures.parse(str(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: how its text is read, its default, and what it is for."""
+
+    read: Callable[[object], Any]
+    default: Any
+    help: str
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "base_url": Setting(_base_url, DEFAULT_BASE_URL, "address of the service"),
+    "rate": Setting(_rate, None, "submissions at most, e.g. 2/s, 20/10s, 60/min (default: found out)"),
+    "burst": Setting(_positive, 1, "submissions that may leave at once"),
+    "max_in_flight": Setting(
+        _positive, None, "open submissions plus unfinished tasks at most (default: found out, from 3 upward)"
+    ),
+    "poll_rate": Setting(_rate, None, "status questions at most, e.g. 5/s (default: found out, from 20/s)"),
+    "deadline": Setting(seconds, 1800.0, "how long a run waits for one task, e.g. 30m"),
+    "max_failures": Setting(
+        _failures, MaxFailures(share=0.5), "stop after N, or P% of the last 50, jobs without a video"
+    ),
+    "max_credits": Setting(Cap.parse, Cap(), "credits that may be spent in this OUT at most; none lifts it"),
+    "post_timeout": Setting(seconds, 120.0, "seconds in total for one submission"),
+    "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
+    "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
+    "downloads": Setting(_positive, 8, "videos downloaded in parallel"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one command. `origins` says where each came from; `prices` are price overrides."""
+
+    base_url: str = DEFAULT_BASE_URL
+    rate: Rate | None = None
+    burst: int = 1
+    max_in_flight: int | None = None
+    poll_rate: Rate | None = None
+    deadline: float = 1800.0
+    max_failures: MaxFailures = field(default_factory=lambda: MaxFailures(share=0.5))
+    max_credits: Cap = field(default_factory=Cap)
+    post_timeout: float = 120.0
+    idempotent: bool = False
+    trust_refunds: bool = False
+    downloads: int = 8
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, object] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> "Config":
+        """Gather the settings. A flag that is None was not given. Raises UsageError naming what is wrong."""
+        flags = {name: value for name, value in (flags or {}).items() if value is not None}
+        environment = os.environ if environment is None else environment
+        path = (folder or Path()) / FILE
+        file = _read_file(path)
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for name, setting in SETTINGS.items():
+            variable = f"BATCHGEN_{name.upper()}"
+            flag = "--" + name.replace("_", "-")
+            if name in flags:
+                value, origin = flags[name], flag
+            elif environment.get(variable, "") != "":
+                value, origin = environment[variable], variable
+            elif name in file:
+                value, origin = file[name], str(path)
+            else:
+                values[name], origins[name] = setting.default, "default"
+                continue
+            try:
+                values[name] = setting.read(value)
+            except ValueError as error:
+                raise UsageError(
+                    f"{origin}: {name} is {value!r}, but must be {error}.", code="bad_setting"
+                ) from None
+            origins[name] = origin
+        return cls(**values, prices=file.get("prices", {}), origins=origins)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} can't be read: {error}.", code="bad_config") from None
+    for name in found:
+        if name.lower() in ("api_key", "key", "token"):
+            raise UsageError(
+                f"{path} holds an API key. Keys do not belong in files.",
+                code="key_in_file",
+                hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
+            )
+        if name not in SETTINGS and name != "prices":
+            raise UsageError(
+                f"{path}: there is no setting {name!r}.",
+                code="bad_config",
+                hint="The settings are: " + ", ".join([*SETTINGS, "prices"]) + ".",
+            )
+    return found
+
+
+def key_from_environment(environment: Mapping[str, str] | None = None) -> Secret | None:
+    """The API key, or None when the environment has none."""
+    key = (os.environ if environment is None else environment).get(KEY_VARIABLE, "").strip()
+    return Secret(key) if key else None

@@ -37,8 +37,8 @@ class Unreadable(Exception):
 
 
 def parse(body: bytes, *, strict: bool = True) -> Any:
-    """The JSON value of `body`. `strict` refuses what a damaged or doubtful answer may hold: a key that stands
-    twice in one object, NaN and Infinity.
+    """The JSON value of `body`. `strict` refuses what a damaged or doubtful answer may hold: a key that
+    stands twice in one object, NaN and Infinity.
 
     >>> parse(b'{"id": "t"}')
     {'id': 't'}
@@ -104,7 +104,7 @@ def at(value: Any, place: Sequence[str | int]) -> Any:
 
 
 def id_text(value: Any) -> str:
-    """A task id as text, or "" when `value` can't be one (wrong type, blank, control characters, too long)."""
+    """A task id as text, or "" when `value` can't be one (wrong type, blank, unprintable, too long)."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**40:
         return str(value)
     if not isinstance(value, str):

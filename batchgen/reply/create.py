@@ -150,12 +150,16 @@ def _of_5xx(answer: Answer) -> Outcome:
     status = answer.status
     body = parsed_or_none(answer.body)
     message = error_text(body).message or _page_text(answer)
-    if status == 503 and answer.headers.get("retry-after", "").strip() and isinstance(body, dict):
-        if not edge_made(answer) and not task_id_of(body):
-            return _told(answer, OutcomeKind.THROTTLED, "http_503", message, throttle="unavailable")
+    if status == 503 and isinstance(body, dict) and _says_when(answer) and not task_id_of(body):
+        return _told(answer, OutcomeKind.THROTTLED, "http_503", message, throttle="unavailable")
     if status in UNREACHED and made_by_cloudflare(answer):
         return _told(answer, OutcomeKind.NOT_SENT, f"http_{status}", message)
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", message)
+
+
+def _says_when(answer: Answer) -> bool:
+    """A Retry-After that the service itself sent (caches add one to their own pages)."""
+    return bool(answer.headers.get("retry-after", "").strip()) and not edge_made(answer)
 
 
 def _by_words(answer: Answer, complaint: Complaint) -> Outcome | None:
@@ -207,10 +211,10 @@ def edge_made(answer: Answer) -> bool:
 
 
 def charged_credits_of(body: Any) -> int | None:
-    """The `costCredits` of the documented envelope: credits of this service, unlike `usage` or `creditsUsed`."""
+    """The `costCredits` of the documented envelope: this service's credits, unlike `creditsUsed`."""
     for place in (("costCredits",), ("data", "costCredits")):
         amount = at(body, place)
-        if isinstance(amount, int | float) and not isinstance(amount, bool) and 0 <= amount == int(amount):
+        if isinstance(amount, int | float) and not isinstance(amount, bool) and amount in range(10**9):
             return int(amount)
     return None
 

@@ -17,10 +17,10 @@ from batchgen.reply.create import charged_credits_of, edge_made
 from batchgen.reply.urls import video_urls_of
 
 _VOCABULARY = {
-    State.QUEUED: "pending queued queueing queuing in_queue waiting submitted created starting preparing not_start"
-    " not_started accepted scheduled throttled suspended staged initiated",
-    State.RUNNING: "processing in_progress inprogress running generating dreaming rendering uploading retrying"
-    " started active",
+    State.QUEUED: "pending queued queueing queuing in_queue waiting submitted created starting preparing"
+    " not_start not_started accepted scheduled throttled suspended staged initiated",
+    State.RUNNING: "processing in_progress inprogress running generating dreaming rendering uploading"
+    " retrying started active",
     State.SUCCEEDED: "success succeed succeeded completed complete done finished ok ready",
     State.FAILED: "fail failed failure error errored rejected nsfw moderated blocked timeout timed_out"
     " create_task_failed generate_failed",
@@ -151,7 +151,7 @@ def meaning_of(word: str) -> State | None:
 
 
 def _settle(states: set[State], *, has_urls: bool, has_error: bool) -> State | None:
-    """One state out of all that were said: an end wins over no end, a bad end over success without a video."""
+    """One state out of all that were said: an end over no end, a bad end over success without a video."""
     bad = next((state for state in _BAD_ENDS if state in states), None)
     if State.SUCCEEDED in states:
         if has_urls:
@@ -163,7 +163,7 @@ def _settle(states: set[State], *, has_urls: bool, has_error: bool) -> State | N
 def _has_error(layers: list[dict[str, Any]]) -> bool:
     """A structured error of the task (fal says COMPLETED with an `error` where a task failed)."""
     errors = (layer.get(key) for layer in layers for key in ("error", "error_type", "failCode", "errorCode"))
-    return any(isinstance(e, dict) and any(e.values()) or isinstance(e, str) and e.strip() for e in errors)
+    return any(any(e.values()) if isinstance(e, dict) else isinstance(e, str) and e.strip() for e in errors)
 
 
 def _error(body: Any, layers: list[dict[str, Any]]) -> tuple[str, str]:
@@ -178,8 +178,10 @@ def _error(body: Any, layers: list[dict[str, Any]]) -> tuple[str, str]:
         if not (key == "code" and one is body)
     )
     code = next((str(c) for c in codes if isinstance(c, str | int) and not isinstance(c, bool) and c), "")
-    keys = ("errorMessage", "error_message", "failMsg", "failure", "fail_reason", "error", "message", "detail",
-            "msg", "reason")  # fmt: skip
+    keys = (
+        "errorMessage", "error_message", "failMsg", "failure", "fail_reason", "error", "message", "detail",
+        "msg", "reason",
+    )  # fmt: skip
     texts = (one.get(key) for one in objects for key in keys)
     fine = ("success", "ok", "succeeded")
     text = next((t for t in texts if isinstance(t, str) and t.strip() and t.strip().lower() not in fine), "")

@@ -1,7 +1,7 @@
 """Where the URLs of finished videos hide in a status answer.
 
-Never taken: what the person sent (`image_input`, `video_input`, `input`, `param`), pictures (`thumbnail`, `cover`,
-`poster`), callbacks, and links of the API itself (`status_url`, `urls.get`, `cancel_url`).
+Never taken: what the person sent (`image_input`, `video_input`, `input`, `param`), pictures (`thumbnail`,
+`cover`, `poster`), callbacks, and links of the API itself (`status_url`, `urls.get`, `cancel_url`).
 """
 
 import re

@@ -19,7 +19,8 @@ NO_CREDITS = re.compile(
     r"|\b(?:out|run out|ran out) of (?:\w+ )?(?:credits?|quota|balance|funds?)\b"
     r"|\bno (?:remaining|available|more) (?:credits?|balance|funds?)\b"
     r"|\bno (?:credits?|balance|funds?) (?:left|remaining|available)\b"
-    r"|\b(?:credits?|balance|funds?) (?:\w+ ){0,2}(?:insufficient|exhausted|not enough|too low|depleted|empty)\b"
+    r"|\b(?:credits?|balance|funds?) (?:\w+ ){0,2}"
+    r"(?:insufficient|exhausted|not enough|too low|depleted|empty)\b"
     r"|\bused up\b|\bpayment required\b|\bexceeded your current quota\b|\bquota\b.{0,60}\bbilling\b"
     r"|余额不足|积分不足|额度不足|欠费"
 )
@@ -33,7 +34,8 @@ BAD_KEY = re.compile(
     r"\b(?:invalid|incorrect|wrong|bad|missing|no|expired|revoked|disabled|unknown|malformed)"
     r" (?:or \w+ )?(?:api|access|auth\w*|bearer|secret) ?(?:key|token)s?\b"
     r"|\b(?:api|access|auth\w*|bearer|secret) ?(?:key|token)s? (?:\w+ ){0,4}"
-    r"(?:invalid|incorrect|missing|required|expired|revoked|disabled|not valid|unknown|malformed|suspended|deleted)\b"
+    r"(?:invalid|incorrect|missing|required|expired|revoked|disabled|not valid|unknown|malformed|suspended"
+    r"|deleted)\b"
     r"|^no auth\b|\bplease (?:sign|log) ?in\b"
     r"|\b(?:account|user) (?:\w+ ){0,2}(?:disabled|suspended|banned|frozen|deactivated|blocked)\b"
 )
@@ -77,6 +79,6 @@ MODERATED = re.compile(
 )
 #: The service does not know the task.
 NO_SUCH_TASK = re.compile(
-    r"\btask (?:id )?(?:was |is )?(?:not found|does not exist|unknown)|\bno such task\b|\brecordinfo is null\b"
-    r"|\b(?:unknown|invalid) task(?: id)?\b|^task not found\b"
+    r"\btask (?:id )?(?:was |is )?(?:not found|does not exist|unknown)|\bno such task\b"
+    r"|\brecordinfo is null\b|\b(?:unknown|invalid) task(?: id)?\b"
 )

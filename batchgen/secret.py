@@ -1,0 +1,56 @@
+"""The API key: held so that it can be sent and compared, and nothing else."""
+
+import hmac
+from typing import NoReturn
+
+from batchgen.errors import UsageError
+
+
+class Secret:
+    """A key without a face: no repr, text, format, pickle, copy into a log or a traceback.
+
+    `reveal` is the one way to the value; the border to HTTP and the redaction of output call it. Raises
+    UsageError for a key that can't stand in a header (blank, line breaks, not ASCII); the message never
+    holds the value.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        value = value.strip()
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise UsageError(
+                "The API key is blank or holds characters that no key has.",
+                code="bad_key_text",
+                hint="Copy the key again, without quotes, blanks or line breaks.",
+            )
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self._value
+
+    def redacted(self, text: str) -> str:
+        """`text` with every occurrence of the key replaced."""
+        return text.replace(self._value, "[key]")
+
+    def redacted_bytes(self, data: bytes) -> bytes:
+        """`data` with every occurrence of the key replaced."""
+        return data.replace(self._value.encode("ascii"), b"[key]")
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a Secret can't be pickled or copied")

@@ -1,0 +1,96 @@
+// Which jobs are shown, and in which order.
+
+/** What the person asked for. `picks`: name of a filter -> set of values (none: all). */
+class Choice {
+  constructor() {
+    this.picks = new Map();
+    this.query = "";
+    this.sort = "order";
+  }
+
+  pick(filter, values) {
+    if (values.length) this.picks.set(filter, new Set(values));
+    else this.picks.delete(filter);
+  }
+
+  get narrow() {
+    return this.picks.size > 0 || this.query.trim() !== "";
+  }
+}
+
+const SORTS = {
+  order: ["Manifest order", null],
+  newest: ["Newest first", (jobs, i) => -(jobs.number("finished_at", i) || 0)],
+  oldest: ["Oldest first", (jobs, i) => jobs.number("finished_at", i) || Infinity],
+  longest: ["Longest to make", (jobs, i) => -(jobs.seconds(i) || 0)],
+  shortest: ["Shortest to make", (jobs, i) => jobs.seconds(i) || Infinity],
+  credits: ["Most credits", (jobs, i) => -(jobs.number("charged_credits", i) || 0)],
+  attempts: ["Most attempts", (jobs, i) => -jobs.number("attempts", i)],
+  state: ["State", (jobs, i) => jobs.name("state", i)],
+  model: ["Model", (jobs, i) => jobs.name("model", i)],
+  prompt: ["Prompt A–Z", (jobs, i) => jobs.text(i).prompt.toLowerCase()],
+  job: ["Job id", (jobs, i) => jobs.text(i).job_id],
+};
+
+/** A sort by the user's own column k is named `own:k`. Blank cells come last; numbers go by value. */
+function sortKey(jobs, sort) {
+  if (!sort.startsWith("own:")) return SORTS[sort][1];
+  const place = Number(sort.slice(4));
+  return (_, i) => {
+    const text = jobs.text(i).other[place];
+    if (text === "") return [1, ""];
+    const value = Number(text);
+    return Number.isNaN(value) ? [0, text.toLowerCase()] : [-1, value];
+  };
+}
+
+/** -1, 0 or 1; pairs go by their first and then by their second. */
+function compare(a, b) {
+  if (Array.isArray(a)) return compare(a[0], b[0]) || compare(a[1], b[1]);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * The places of the jobs that fit, in order. Works a few milliseconds at a time, and gives up with null
+ * as soon as `wanted()` says that another choice was made meanwhile.
+ */
+async function choose(jobs, choice, marks, wanted) {
+  const tests = [];
+  for (const [filter, values] of choice.picks) {
+    if (filter === "mark") tests.push((i) => values.has(marks.of(jobs.text(i).job_id)));
+    else {
+      const names = filter.startsWith("own:") ? jobs.facets[Number(filter.slice(4))] : jobs.named.get(filter);
+      const codes = new Set([...values].map((value) => names.known.get(value)));
+      tests.push((i) => codes.has(names.codes[i]));
+    }
+  }
+  const terms = choice.query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (terms.length) tests.push((i) => terms.every((term) => jobs.haystack(i).includes(term)));
+  const key = sortKey(jobs, choice.sort);
+  const keys = key ? new Array(jobs.size) : null;
+  const found = [];
+  let since = performance.now();
+  for (let i = 0; i < jobs.size; i++) {
+    if (tests.every((test) => test(i))) {
+      found.push(i);
+      if (keys) keys[i] = key(jobs, i);
+    }
+    if (i % 250 === 249 && performance.now() - since > 12) {
+      await breath();
+      if (!wanted()) return null;
+      since = performance.now();
+    }
+  }
+  if (keys) found.sort((a, b) => compare(keys[a], keys[b]) || a - b);
+  return found;
+}
+
+/** How many jobs have each value of a filter: [[value, count]], most first. */
+function tally(jobs, names) {
+  const counts = new Array(names.values.length).fill(0);
+  for (let i = 0; i < jobs.size; i++) counts[names.codes[i]]++;
+  return names.values
+    .map((value, code) => [value, counts[code]])
+    .filter(([, count]) => count)
+    .sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
+}

@@ -1,0 +1,183 @@
+"""A batch such as a marketing team would run, with everything in it that can become of a job."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgen.job import Result, State
+from batchgen.report import write_report
+from batchgen.summary import Credits, Summary
+
+CLIPS = Path(__file__).parents[2] / "batchgen" / "sandbox" / "assets"
+PROMPTS = (
+    "A slow dolly shot through a sunlit Scandinavian kitchen; a hand places the {product} on the oak counter, steam rising, soft morning light, 35 mm, shallow depth of field.",
+    "Macro shot of water drops running down the {product}, studio lighting on deep teal, camera circling slowly, crisp reflections.",
+    "A runner at dawn on an empty city bridge stops, smiles and reaches for the {product}; golden backlight, handheld, natural colours.",
+    "Top-down shot of a picnic table in a spring meadow, hands reach in from all sides, the {product} stands in the middle, wind in the grass.",
+    "The {product} floats in a white room, unfolds into paper birds that fly out of the frame; playful, stop motion, pastel colours.",
+    "Night market in the rain, neon signs mirrored in puddles, a vendor hands over the {product}, cinematic, anamorphic flares.",
+    "A glass city at sunrise; the camera glides between towers and finds the {product} on a rooftop garden.",
+    "Time lapse: a desk from morning to evening, plants grow, light wanders, the {product} stays in its place.",
+)
+PRODUCTS = ("ceramic mug", "trail bottle", "desk lamp", "wireless speaker", "linen tote", "cold brew can")
+MODELS = (
+    ("kie", "sora-2-pro-text-to-video", "text-to-video", 6, 95),
+    ("kie", "sora-2-pro-image-to-video", "image-to-video", 8, 130),
+    ("fal", "fal-ai/kling-video/o1/video-to-video/edit", "video-to-video", 10, 210),
+    ("fal", "fal-ai/veo3/fast", "text-to-video", 6, 60),
+)
+ENDS = (
+    (State.FAILED, "generation_failed", "The model stopped: the output was flagged by the safety checker."),
+    (State.REJECTED, "bad_request", "options.duration: 12 is not supported by this model."),
+    (State.IN_DOUBT, "read_timeout", "No answer within 120 s; the request had been sent."),
+    (State.OVERDUE, "", ""),
+    (State.RUNNING, "", ""),
+    (State.QUEUED, "", ""),
+    (State.NOT_SUBMITTED, "", ""),
+    (State.EXPIRED, "given_up", "Waiting was given up by Mia on 22 November."),
+    (State.INVALID, "missing_prompt", "The row has no prompt, and text-to-video needs one."),
+    (State.CHANGED, "", ""),
+)
+OTHER = ("prompt", "options.aspect_ratio", "options.duration", "campaign", "market", "sku")
+START = 1795342503.0
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def batch(count: int, seed: int = 7, ratio: str = "16:9") -> Iterator[Result]:
+    """`count` results; about one in eight has no video (yet)."""
+    chance = random.Random(seed)
+    for row in range(1, count + 1):
+        provider, model, scene, price, seconds = chance.choice(MODELS)
+        product = chance.choice(PRODUCTS)
+        prompt = chance.choice(PROMPTS).format(product=product)
+        state, code, error = chance.choice(ENDS) if chance.random() < 0.14 else (State.SUCCEEDED, "", "")
+        submitted = START + row * 2.6 + chance.random()
+        took = seconds * chance.lognormvariate(0, 0.35)
+        sent = state not in {State.INVALID, State.NOT_SUBMITTED}
+        done = state in {State.SUCCEEDED, State.FAILED, State.EXPIRED}
+        charged = done or state in {State.RUNNING, State.QUEUED, State.OVERDUE, State.CHANGED}
+        job = f"{product.replace(' ', '-')}-{row:03d}"
+        yield Result(
+            job_id=job,
+            manifest="spring-campaign.csv",
+            row=row,
+            state=state,
+            task_id=f"task_{row:06x}" if charged else "",
+            video_urls=(f"https://files.example.com/{job}.mp4",) if state is State.SUCCEEDED else (),
+            video_paths=(f"videos/{job}.mp4",) if state is State.SUCCEEDED else (),
+            scene=scene,
+            provider=provider,
+            model=model,
+            estimated_credits=price,
+            charged_credits=price if charged else None,
+            refunded_credits=price if state is State.FAILED else None,
+            attempts=int(sent),
+            submitted_at=submitted if sent else None,
+            finished_at=submitted + took if done else None,
+            expires_at=submitted + took + 86400 if state is State.SUCCEEDED else None,
+            error_code=code,
+            error=error,
+            cells={
+                "prompt": prompt,
+                "options.aspect_ratio": ratio,
+                "options.duration": "10",
+                "campaign": ("Spring launch", "Always on", "Retail partners")[row % 3],
+                "market": chance.choice(("DE", "FR", "UK", "US")),
+                "sku": f"{chance.randrange(10_000):05d}",
+            },
+            request={"options": {"aspect_ratio": ratio, "duration": "10"}},
+        )
+
+
+def summary_of(results: list[Result], out: str = "spring-campaign") -> Summary:
+    """The numbers that the ledger would give for these results."""
+    states: dict[State, int] = {}
+    for result in results:
+        states[result.state] = states.get(result.state, 0) + 1
+    doubtful = sum(r.estimated_credits or 0 for r in results if r.state is State.IN_DOUBT)
+    return Summary(
+        out=out,
+        states=states,
+        credits=Credits(
+            estimated=sum(r.estimated_credits or 0 for r in results),
+            charged=sum(r.charged_credits or 0 for r in results),
+            refunded=sum(r.refunded_credits or 0 for r in results),
+            in_doubt=doubtful,
+            cap=len(results) * 9,
+        ),
+        started_at=min((r.submitted_at for r in results if r.submitted_at), default=None),
+        finished_at=max((r.finished_at for r in results if r.finished_at), default=None),
+        written_at=START + 900,
+        version="0.1.0",
+        prices="2026-11",
+        service="sseedance.com",
+    )
+
+
+def lay_out(folder: Path, results: list[Result], other: tuple[str, ...] = OTHER, videos: bool = True) -> Path:
+    """An OUT folder with the page and, if wanted, a real video for each result that names one."""
+    clips = {"16:9": sorted(CLIPS.glob("landscape-*.mp4")), "9:16": [CLIPS / "portrait.mp4"]}
+    for number, result in enumerate(results):
+        for path in result.video_paths if videos else ():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            ratio = result.cells.get("options.aspect_ratio", "16:9")
+            shutil.copyfile(clips[ratio][number % len(clips[ratio])], target)
+    page = folder / "report.html"
+    write_report(page, results, summary_of(results), other)
+    return page
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser; without one the test is skipped on a laptop and fails in CI."""
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        missing = "playwright is not installed"
+    else:
+        missing = "" if CHROMIUM else "no Chromium is installed"
+    if missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must run the browser tests, but {missing}")
+        pytest.skip(missing)
+    assert CHROMIUM
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One headless Chromium for all browser tests, with every address but loopback cut off."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+            ],
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., list[Result]]:
+    return lambda *args, **kwargs: list(batch(*args, **kwargs))
+
+
+@pytest.fixture
+def make_page() -> Callable[..., Path]:
+    return lay_out

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 SCENES = ("text-to-video", "image-to-video", "video-to-video")
@@ -70,7 +71,8 @@ class Row:
     `values` holds the known keys that are not blank (`id` and REQUEST_KEYS; URL cells already split into
     lists, `options` a dictionary). `cells` holds every column that results.csv shows again (prompt, inputs,
     options and own columns as the person wrote them), by column name in the manifest's order.
-    `places` names the cell of a key for messages: key -> (column header, cell name).
+    `places` names the cell of a key for messages: key -> (column header, cell name); `lines` the physical line
+    of a key where it is not `line` (YAML). `repeat_of` marks what `repeat:` made: it is meant to be the same.
     """
 
     manifest: str
@@ -81,6 +83,23 @@ class Row:
     places: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     task_id: str = ""
     repeat_of: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def text(self, column: str) -> str:
+        """What the row says under a column name, as text: a cell, `options.NAME`, or a known key. "" is blank."""
+        if column in self.cells:
+            return self.cells[column]
+        value = self.values.get(column)
+        if value is None and column.startswith("options."):
+            options = self.values.get("options")
+            value = options.get(column[8:]) if isinstance(options, dict) else None
+        if value is None:
+            return ""
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    def matches(self, column: str, glob: str) -> bool:
+        """Whether the text under `column` fits a shell pattern (`spring-*`); upper and lower case differ."""
+        return fnmatchcase(self.text(column), glob)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""Readers: one a format, all of them give entries (a Row with its problems) in the manifest's order.
+
+A manifest that can't be read any further ends with a problem of the whole file; nothing here raises for what
+a file holds.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from batchgen.manifest.entry import Entry, Manifest
+from batchgen.manifest.source import ReadOptions, Unreadable, find_manifests, sniff
+
+__all__ = ["Entry", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest"]
+
+Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
+
+
+def open_manifest(path: Path | str, options: ReadOptions) -> Manifest:
+    """A manifest whose `entries` are read as they are asked for."""
+    manifest = Manifest(str(path), iter(()))
+    manifest.entries = _entries(path, manifest, options)
+    return manifest
+
+
+def _entries(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+    try:
+        yield from _reader(sniff(path))(path, manifest, options)
+    except Unreadable as trouble:
+        manifest.problems.append(trouble.problem(manifest.name))
+
+
+def _reader(kind: str) -> Reader:
+    """The reader of a format; its libraries are loaded only when a manifest asks for them."""
+    if kind == "yaml":
+        from batchgen.manifest.yaml import read_yaml
+
+        return read_yaml
+    from batchgen.manifest.csv import read_csv
+
+    return read_csv

@@ -1,0 +1,163 @@
+"""One record of a table -> Entry: known cells become values, the others travel along as they are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from batchgen.formula import unguard
+from batchgen.job import Problem, Row
+from batchgen.manifest import values
+from batchgen.manifest.columns import REQUIRED, Column, Header
+from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
+
+
+class Places(Mapping[str, tuple[str, str | None]]):
+    """key -> (column header, cell name), worked out only when a message needs it."""
+
+    __slots__ = ("_header", "_record")
+
+    def __init__(self, header: Header, record: int) -> None:
+        self._header = header
+        self._record = record
+
+    def __getitem__(self, key: str) -> tuple[str, str | None]:
+        for column in self._header.columns:
+            if (column.kind == "key" and column.key == key) or (
+                column.kind == "option" and f"options.{column.key}" == key
+            ):
+                return column.header, cell_name(column.index, self._record)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        for column in self._header.columns:
+            if column.kind == "key":
+                yield column.key
+            elif column.kind == "option":
+                yield f"options.{column.key}"
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Cells:
+    """Turns the records of one table into entries. Records hold text; "" is a blank cell."""
+
+    def __init__(self, manifest: Manifest, header: Header) -> None:
+        self._name = manifest.name
+        self._header = header
+        self._width = len(header.columns)
+        columns = header.columns
+        self._keys = [c for c in columns if c.kind == "key" and c.key not in ("image_input", "video_input", "options")]
+        self._inputs = [c for c in columns if c.kind == "key" and c.key in ("image_input", "video_input")]
+        self._options = [c for c in columns if c.kind == "key" and c.key == "options"]
+        self._options += [c for c in columns if c.kind == "option"]
+        self._blank = [c for c in columns if c.kind == "blank"]
+        self._cells = [
+            (c.shown_as, c.index)
+            for c in columns
+            if c.kind in ("option", "own") or (c.kind == "key" and c.key not in ("id", *REQUIRED))
+        ]
+        self._task = next((c.index for c in columns if c.header == "task_id" and c.kind in ("task_id", "own")), None)
+
+    def entry(self, number: int, line: int | None, record: int, cells: Sequence[str]) -> Entry:
+        """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
+        problems: list[Problem] = []
+        warnings: list[Problem] = []
+        if len(cells) != self._width:
+            cells = self._fitted(cells, number, line, record, problems, warnings)
+        if self._header.results:
+            cells = [unguard(cell) if cell.startswith("'") else cell for cell in cells]
+        found: dict[str, Any] = {}
+        for column in self._keys:
+            text = cells[column.index]
+            if text and (bare := text.strip()):
+                found[column.key] = text if column.key == "prompt" else bare
+        for column in self._inputs:
+            text = cells[column.index]
+            if text and not text.isspace():
+                self._read(column, text, found, problems, (number, line, record))
+        for column in self._options:
+            text = cells[column.index]
+            if text and not text.isspace():
+                self._read(column, text, found, problems, (number, line, record))
+        self._oddities(cells, problems, (number, line, record))
+        row = Row(
+            manifest=self._name,
+            number=number,
+            line=line,
+            values=found,
+            cells={name: cells[index] for name, index in self._cells},
+            places=Places(self._header, record),
+            task_id=cells[self._task].strip() if self._task is not None else "",
+        )
+        return Entry(row, tuple(problems), tuple(warnings))
+
+    def _read(
+        self, column: Column, text: str, found: dict[str, Any], problems: list[Problem], at: tuple[int, int | None, int]
+    ) -> None:
+        """Put the value of a cell that is more than text into `found`, or say what is wrong with it."""
+        try:
+            if column.kind == "option":
+                options = found.setdefault("options", {})
+                if column.key in options:
+                    raise values.BadValue(
+                        "option_twice",
+                        f"The option {shown(column.key)} is given twice: in options and in {column.header}.",
+                        "Keep one of them.",
+                    )
+                options[column.key] = values.typed(text, column.as_type)
+            elif column.key == "options":
+                found["options"] = values.options(text)
+            else:
+                found[column.key] = values.urls(text)
+        except values.BadValue as bad:
+            problems.append(self._problem(at, column.index, bad.code, bad.message, bad.hint))
+
+    def _oddities(self, cells: Sequence[str], problems: list[Problem], at: tuple[int, int | None, int]) -> None:
+        """Text under no header, and NUL characters, are said rather than dropped."""
+        for column in self._blank:
+            if cells[column.index].strip():
+                message = f"{shown(cells[column.index])} stands in a column without a name."
+                hint = "Give the column a name in the first line, or clear the cell."
+                problems.append(self._problem(at, column.index, "missing_header", message, hint))
+        if any("\0" in cell for cell in cells):
+            index = next(index for index, cell in enumerate(cells) if "\0" in cell)
+            hint = "It often comes from a damaged export. Retype the cell."
+            problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", hint))
+
+    def _fitted(
+        self,
+        cells: Sequence[str],
+        number: int,
+        line: int | None,
+        record: int,
+        problems: list[Problem],
+        warnings: list[Problem],
+    ) -> Sequence[str]:
+        """A record that has too few or too many cells, brought to the header's width."""
+        at = (number, line, record)
+        if len(cells) < self._width:
+            last = self._header.columns[-1]
+            short = self._header.columns[len(cells)]
+            if any(column.kind != "blank" for column in self._header.columns[len(cells) :]):
+                message = f"The row has {len(cells)} cells, the header has {self._width}: the others count as blank."
+                hint = f"Check that the cells from {short.header or last.header} on are really meant to be blank."
+                warnings.append(self._problem(at, len(cells), "short_row", message, hint))
+            return [*cells, *[""] * (self._width - len(cells))]
+        extra = next((i for i in range(self._width, len(cells)) if cells[i].strip()), None)
+        if extra is not None:
+            message = (
+                f"The row has {len(cells)} cells, the header has {self._width}: {shown(cells[extra])} is too many."
+            )
+            hint = "A text with a separator in it needs double quotes around it."
+            problems.append(self._problem(at, extra, "long_row", message, hint))
+        return cells[: self._width]
+
+    def _problem(self, at: tuple[int, int | None, int], index: int, code: str, message: str, hint: str) -> Problem:
+        number, line, record = at
+        header = self._header.columns[index].header if index < self._width else None
+        return Problem(self._name, number, line, header, cell_name(index, record), code, message, hint)
+
+
+def is_blank(cells: Sequence[str]) -> bool:
+    """A record without any text is no row: it is skipped, and its line still counts."""
+    return not any(cell and not cell.isspace() for cell in cells)

@@ -1,0 +1,194 @@
+"""The header of a table: which column is what, which are the user's own, and which are nearly known ones."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchgen.formula import own_name
+from batchgen.job import REQUEST_KEYS, RESULT_COLUMNS, Problem
+from batchgen.manifest.entry import Manifest, cell_name, shown
+
+KNOWN = ("id", *REQUEST_KEYS)
+REQUIRED = ("provider", "model", "scene")
+OPTION_TYPES = ("text", "int", "float", "bool", "json")
+#: Other names that people give to a column, in folded spelling (see `_folded`).
+ALIASES = {
+    "images": "image_input", "image": "image_input", "image_url": "image_input", "image_urls": "image_input",
+    "input_image": "image_input", "image_inputs": "image_input", "input_video": "video_input",
+    "video_inputs": "video_input", "source_video": "video_input", "prompts": "prompt", "prompt_text": "prompt",
+    "models": "model", "scenes": "scene", "providers": "provider",
+}  # fmt: skip
+#: Names of model options that people write without `options.`; such a column is kept, not sent, with a warning.
+OPTION_NAMES = frozenset(
+    "duration aspect_ratio resolution seed negative_prompt n_frames size mode sound generate_audio cfg_scale "
+    "camera_fixed fps multi_shots style watermark".split()
+)
+_EDGE = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `kind`: key, option, own, task_id, ignored, blank; `key` is the name of that key or option."""
+
+    index: int
+    header: str
+    kind: str
+    key: str = ""
+    as_type: str = "text"
+
+    @property
+    def shown_as(self) -> str:
+        """The name under which results.csv shows the column again."""
+        return self.key if self.kind in ("key", "own") else self.header
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of one table, in order; `results` when it is a results.csv fed back."""
+
+    columns: tuple[Column, ...]
+    results: bool = False
+
+    def find(self, key: str) -> Column | None:
+        """The column of a known key."""
+        return next((column for column in self.columns if column.kind == "key" and column.key == key), None)
+
+
+def understand(
+    names: Sequence[str], manifest: Manifest, *, own: Sequence[str] = (), line: int | None = 1, record: int = 1
+) -> Header:
+    """Decide for each header name what it is; problems, warnings and notes go to `manifest`."""
+    clean = [name.strip(_EDGE) for name in names]
+    results = "job_id" in clean
+    last = max((index for index, name in enumerate(clean) if name), default=-1)
+    columns = []
+    for index, name in enumerate(clean):
+        if index == last and name == "problem":
+            column = Column(index, name, "ignored")
+        elif results and name in RESULT_COLUMNS and name not in REQUIRED:
+            column = _of_results(index, name)
+        else:
+            column = _one(index, own_name(name) if results else name, set(clean), own)
+        columns.append(column)
+    header = Header(tuple(columns), results)
+    place = _Place(manifest, line, record)
+    for column in columns:
+        place.nearly_known(column, own)
+        place.say(column)
+    place.twice(columns)
+    place.missing(columns)
+    manifest.columns.update(
+        (column.shown_as, None)
+        for column in columns
+        if column.kind in ("option", "own") or (column.kind == "key" and column.key not in ("id", *REQUIRED))
+    )
+    manifest.known_columns = frozenset(clean) | frozenset(c.key for c in columns if c.kind == "key")
+    return header
+
+
+def _of_results(index: int, name: str) -> Column:
+    if name == "job_id":
+        return Column(index, name, "key", "id")
+    return Column(index, name, "task_id" if name == "task_id" else "ignored")
+
+
+def _one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+    if not name:
+        return Column(index, "", "blank")
+    if name in own:
+        return Column(index, name, "own", name)
+    if name in KNOWN:
+        return Column(index, name, "key", name)
+    if name == "task_id":
+        return Column(index, name, "own", name)
+    option = re.fullmatch(r"(?:options?)\.(.+?)(?::([A-Za-z]+))?", name, re.IGNORECASE)
+    if option and (option[2] is None or option[2].lower() in OPTION_TYPES):
+        return Column(index, name, "option", option[1].strip(), (option[2] or "text").lower())
+    folded = _folded(name)
+    key = folded if folded in KNOWN else ALIASES.get(folded)
+    if key and key not in all_names:
+        return Column(index, name, "key", key)
+    return Column(index, name, "own", name)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_\-.]+", "_", name.casefold()).strip("_")
+
+
+def near(name: str) -> str | None:
+    """The known column that `name` is nearly, or None: `optons.duration` -> `options.duration`."""
+    folded = _folded(name)
+    head, dot, tail = name.partition(".")
+    if dot and tail and difflib.SequenceMatcher(None, head.casefold(), "options").ratio() >= 0.75:
+        return f"options.{tail.strip()}"
+    if folded.startswith(("options_", "option_")):
+        return f"options.{folded.partition('_')[2]}"
+    if folded in KNOWN or folded in ALIASES:
+        return ALIASES.get(folded, folded)
+    if len(folded) < 4:
+        return None
+    close = difflib.get_close_matches(folded, KNOWN, 1, 0.8)
+    return close[0] if close else None
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the header stands, to say what is wrong with it."""
+
+    manifest: Manifest
+    line: int | None
+    record: int
+
+    def _problem(self, column: Column | None, code: str, message: str, hint: str) -> Problem:
+        header = column.header if column else None
+        cell = cell_name(column.index, self.record) if column else None
+        return Problem(self.manifest.name, None, self.line, header, cell, code, message, hint)
+
+    def nearly_known(self, column: Column, own: Sequence[str]) -> None:
+        """A column that is nearly a known one is a problem: what it says would not be sent."""
+        if column.kind != "own" or column.header in own:
+            return
+        bad_type = re.fullmatch(r"options?\..+:([^:]*)", column.header, re.IGNORECASE)
+        if bad_type:
+            message = f'The column {shown(column.header)} asks for the type "{bad_type[1]}", which does not exist.'
+            hint = "Types are int, float, bool and json; text needs none."
+            self.manifest.problems.append(self._problem(column, "unknown_type", message, hint))
+        elif guess := near(column.header):
+            message = f'The column {shown(column.header)} is not known. Did you mean "{guess}"?'
+            hint = f'Rename it, or keep it as a column of your own with --own "{column.header}".'
+            self.manifest.problems.append(self._problem(column, "unknown_column", message, hint))
+        elif _folded(column.header) in OPTION_NAMES:
+            message = f"The column {shown(column.header)} is kept as your own and is not sent to the model."
+            hint = f'To send it as an option, name the column "options.{column.header}".'
+            self.manifest.warnings.append(self._problem(column, "not_sent", message, hint))
+
+    def say(self, column: Column) -> None:
+        """A name that was accepted although it is not the column's own is said."""
+        if column.kind == "key" and column.header not in (column.key, "job_id"):
+            self.manifest.notes.append(f'The column "{column.header}" is read as "{column.key}".')
+
+    def twice(self, columns: Sequence[Column]) -> None:
+        """Two columns for one thing: nobody can know which is meant."""
+        first: dict[tuple[str, str], Column] = {}
+        for column in columns:
+            if column.kind in ("blank", "ignored"):
+                continue
+            earlier = first.setdefault((column.kind, column.key or column.header), column)
+            if earlier is not column:
+                both = f"{cell_name(earlier.index, self.record)} and {cell_name(column.index, self.record)}"
+                message = f"The columns {both} are both {shown(column.shown_as)}."
+                hint = "Rename or delete one of them."
+                self.manifest.problems.append(self._problem(column, "duplicate_column", message, hint))
+
+    def missing(self, columns: Sequence[Column]) -> None:
+        """provider, model and scene must have a column; their absence is said once."""
+        have = {column.key for column in columns if column.kind == "key"}
+        lacking = [key for key in REQUIRED if key not in have]
+        self.manifest.missing = frozenset(lacking)
+        for key in lacking:
+            own = [column.header for column in columns if column.kind == "own"]
+            like = next((name for name in own if key in _folded(name)), None)
+            message = f'The column "{key}" is missing.'
+            hint = f"Is it {shown(like)}? Then rename that one." if like else f"Add a column {key} to every row."
+            self.manifest.problems.append(self._problem(None, "missing_column", message, hint))

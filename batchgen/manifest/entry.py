@@ -1,0 +1,54 @@
+"""What every reader hands on: entries, and what is wrong with the manifest as a whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from batchgen.job import Problem, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row as read, with what its reader found wrong and worth a warning."""
+
+    row: Row
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class Manifest:
+    """One manifest while it is read. `entries` fills the rest; all of it is complete when `entries` ends.
+
+    `problems` are of the whole file (row None). Where one is there, none of the rows can be trusted, so that
+    all of them are invalid. `missing` are known columns that the header lacks: their absence is one problem
+    of the file, not one for each row. `notes` say what was understood kindly (aliases, ignored columns).
+    `columns` are the columns that results.csv shows again, in order. `sources` are the further files read.
+    """
+
+    name: str
+    entries: Iterator[Entry]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    missing: frozenset[str] = frozenset()
+    columns: dict[str, None] = field(default_factory=dict)
+    known_columns: frozenset[str] = frozenset()
+    sources: list[str] = field(default_factory=list)
+
+
+def shown(text: object, limit: int = 60) -> str:
+    """A value in quotes for a message: one line, cut in the middle where it is long."""
+    flat = " ".join(str(text).split())
+    if len(flat) > limit:
+        flat = f"{flat[: limit - 20]}…{flat[-15:]}"
+    return f'"{flat}"'
+
+
+def cell_name(column: int, record: int) -> str:
+    """The spreadsheet's name of a cell: column 0 and record 4 is A4, column 27 is AB."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{record}"

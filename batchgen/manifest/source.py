@@ -1,0 +1,293 @@
+"""From what a person names on the command line to streams of bytes: files, folders, gzip, stdin, encodings.
+
+Nothing here knows formats beyond telling them apart. Text formats get their bytes as UTF-8 without a byte
+order mark, whatever the file holds; what can't be read becomes an `Unreadable`, which carries a sentence.
+"""
+
+import atexit
+import codecs
+import glob
+import gzip
+import io
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from batchgen.errors import ManifestError
+from batchgen.job import Problem
+
+#: Endings (without .gz) -> format.
+FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".yaml": "yaml", ".yml": "yaml", ".json": "json",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx",
+    ".xlsm": "xlsx", ".xlsb": "xlsx", ".xls": "xlsx", ".ods": "xlsx",
+}  # fmt: skip
+ENDINGS = "CSV, TSV, XLSX, YAML, JSON, JSONL or Parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How manifests are read, for all manifests of a run.
+
+    `encoding` and `sheet` are None when not said; `own` names columns that are the user's own although they
+    look like known ones; `select` are (column, glob) pairs that must all hold for a row to be read.
+    """
+
+    encoding: str | None = None
+    sheet: str | None = None
+    own: tuple[str, ...] = ()
+    delimiter: str | None = None
+    select: tuple[tuple[str, str], ...] = ()
+
+
+class Unreadable(Exception):
+    """A manifest that can't be read any further: carries the problem, which becomes data at the reader's door."""
+
+    def __init__(self, code: str, message: str, hint: str = "", *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.line = line
+
+    def problem(self, manifest: str) -> Problem:
+        return Problem(manifest, None, self.line, None, None, self.code, self.message, self.hint)
+
+
+def find_manifests(arguments: Sequence[str]) -> list[Path | str]:
+    """The manifests that `arguments` name, in order: files as they are, folders as their files by name.
+
+    "-" stays "-". A file that does not exist stays in the list: reading it gives the problem. ManifestError
+    when a folder holds none.
+    """
+    found: list[Path | str] = []
+    for argument in arguments:
+        path = Path(argument)
+        if argument == "-":
+            found.append("-")
+        elif path.is_dir():
+            found.extend(_in_folder(path))
+        elif not path.exists() and glob.has_magic(argument):
+            found.extend(Path(name) for name in sorted(glob.glob(argument)))  # noqa: PTH207 (absolute patterns too)
+        else:
+            found.append(path)
+    if not found:
+        raise ManifestError(
+            f"No manifest was found for {' '.join(arguments) or 'this command'}.",
+            code="no_manifests",
+            hint=f"Name a file ({ENDINGS}), a folder of them, or - for standard input.",
+        )
+    return found
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and not path.name.startswith((".", "~$")) and format_by_name(path.name)
+    )
+    if not files:
+        raise ManifestError(
+            f'The folder "{folder}" holds no manifest.',
+            code="no_manifests",
+            hint=f"A manifest is a {ENDINGS} file.",
+        )
+    return files
+
+
+def format_by_name(name: str) -> str | None:
+    """The format that a file's name promises; None when the ending says nothing."""
+    lower = name.lower().removesuffix(".gz")
+    return FORMATS.get(Path(lower).suffix)
+
+
+@cache
+def _spool_stdin() -> Path:
+    """Standard input as a file of its own, so that it can be read twice; gone when the process ends."""
+    with tempfile.NamedTemporaryFile(prefix="batchgen-stdin-", delete=False) as spool:
+        atexit.register(lambda: Path(spool.name).unlink(missing_ok=True))
+        while block := sys.stdin.buffer.read(1 << 20):
+            spool.write(block)
+    return Path(spool.name)
+
+
+def on_disk(path: Path | str) -> Path:
+    """Where the bytes of a manifest are: the file itself, or the spooled standard input."""
+    return _spool_stdin() if str(path) == "-" else Path(path)
+
+
+def open_bytes(path: Path | str) -> IO[bytes]:
+    """The file's bytes, gzip taken away. Unreadable when it is missing, a folder or not ours to read."""
+    place = on_disk(path)
+    try:
+        file = place.open("rb")
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+    except FileNotFoundError:
+        raise Unreadable(
+            "missing_file", f'There is no file "{path}".', "Check the name and the folder that you are in."
+        ) from None
+    except IsADirectoryError:
+        raise Unreadable("not_a_file", f'"{path}" is a folder, not a file.') from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Unreadable("unreadable", f'"{path}" can\'t be read: {reason}.', "Check its permissions.") from None
+    return gzip.GzipFile(fileobj=file, mode="rb") if packed else file  # type: ignore[return-value]
+
+
+def read_block(stream: IO[bytes], size: int) -> bytes:
+    """Up to `size` bytes; Unreadable where a gzip file is broken or the disk fails."""
+    try:
+        return stream.read(size)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise Unreadable("bad_gzip", "The gzip file is damaged or cut off.", "Pack it again.") from None
+    except OSError as error:
+        raise Unreadable("unreadable", f"Reading stopped: {error.strerror or error}.") from None
+
+
+def sniff(path: Path | str) -> str:
+    """The format of a file by its name, else by its first bytes. Unreadable for what is no manifest at all."""
+    stated = format_by_name(Path(path).name)
+    with open_bytes(path) as stream:
+        head = read_block(stream, 4096)
+    if not head:
+        raise Unreadable("empty_file", "The file is empty.", "Save the spreadsheet again, with a header line.")
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        if stated in (None, "xlsx", "csv"):
+            return "xlsx"
+        raise Unreadable("not_a_manifest", "The file is a spreadsheet or an archive, not what its name says.")
+    if stated in ("parquet", "xlsx"):
+        raise Unreadable(
+            "not_a_manifest",
+            f"The file is not a {'Parquet file' if stated == 'parquet' else 'spreadsheet'}, though its name says so.",
+            "Save it again from the program that made it.",
+        )
+    if head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"{\\rtf")):
+        raise Unreadable("not_a_manifest", "The file is a document or a picture.", f"A manifest is a {ENDINGS} file.")
+    return stated or _by_content(head)
+
+
+def _by_content(head: bytes) -> str:
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    if text.startswith("{"):
+        return "jsonl" if "\n" in text and text.split("\n", 1)[0].rstrip().endswith("}") else "json"
+    if text.startswith("["):
+        return "json"
+    first = text.split("\n", 1)[0]
+    if text.startswith(("---", "- ", "%YAML", "#")) or first.rstrip().endswith(":") or first.startswith("version:"):
+        return "yaml"
+    return "csv"
+
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+
+
+def utf8_blocks(path: Path | str, encoding: str | None, size: int = 1 << 20) -> Iterator[bytes]:
+    """The text of a file as UTF-8 blocks without a byte order mark. A BOM wins over `encoding`.
+
+    Blocks of a file that is UTF-8 already are passed through unchecked: whoever decodes them finds what is
+    wrong and asks `encoding_trouble` for the sentence.
+    """
+    with open_bytes(path) as stream:
+        block = read_block(stream, size)
+        bom, name = next(((bom, name) for bom, name in _BOMS if block.startswith(bom)), (b"", encoding or "utf-8"))
+        block = block[len(bom) :]
+        codec = _codec(name)
+        if codec == "utf-8":
+            while block:
+                yield block
+                block = read_block(stream, size)
+            return
+        decoder = codecs.getincrementaldecoder(codec)("strict")
+        while True:
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError:
+                raise encoding_trouble(path, name) from None
+            if text:
+                yield text.encode("utf-8")
+            if not block:
+                return
+            block = read_block(stream, size)
+
+
+def _codec(name: str) -> str:
+    try:
+        info = codecs.lookup(name)
+    except LookupError:
+        raise Unreadable(
+            "unknown_encoding",
+            f'There is no encoding called "{name}".',
+            "Common ones: utf-8, cp1252 (Windows), latin-1, mac-roman, shift_jis, gb18030.",
+        ) from None
+    if not getattr(info, "_is_text_encoding", True):
+        raise Unreadable("unknown_encoding", f'"{name}" is not an encoding of text.')
+    return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(info.name, info.name)
+
+
+def encoding_trouble(path: Path | str, encoding: str | None = None) -> Unreadable:
+    """Which line is not in the encoding that was expected, and how it would read as Windows text (cp1252)."""
+    name = "utf-8" if encoding is None else _codec(encoding)
+    decoder = codecs.getincrementaldecoder(name)("strict")
+    line = 0
+    with open_bytes(path) as stream:
+        wide = name.startswith(("utf-16", "utf-32"))
+        for raw in [stream.read(1 << 24)] if wide else stream:
+            line += 1
+            try:
+                decoder.decode(raw, final=True)
+            except UnicodeDecodeError as error:
+                if wide:
+                    line += raw[: error.start].count(b"\n")
+                    break
+                start = max(0, error.start - 30)
+                shown = raw[start : error.start + 30].decode("cp1252", "replace").strip()
+                return Unreadable(
+                    "encoding",
+                    f'Line {line} is not {_spoken(name)}. Read as Windows text (cp1252) it says "…{shown}…".',
+                    "If that looks right, add --encoding cp1252. Otherwise save the file as UTF-8 "
+                    '(in Excel: "CSV UTF-8").',
+                    line=line,
+                )
+    return Unreadable("encoding", f"The file is not {_spoken(name)}.", "Save it as UTF-8.", line=line or None)
+
+
+def _spoken(encoding: str) -> str:
+    return encoding.upper() if encoding.startswith("utf") else encoding
+
+
+class Utf8Stream(io.RawIOBase):
+    """`utf8_blocks` as a stream with `read`, for parsers that want one."""
+
+    def __init__(self, path: Path | str, encoding: str | None, size: int = 1 << 18) -> None:
+        self._blocks = utf8_blocks(path, encoding, size)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        if not self._rest:
+            self._rest = next(self._blocks, b"")
+        taken, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def size_of(path: Path | str) -> int:
+    """Bytes on disk; 0 when that can't be told."""
+    try:
+        return os.stat(on_disk(path)).st_size  # noqa: PTH116 (one call, also for the spool)
+    except OSError:
+        return 0

@@ -1,0 +1,186 @@
+"""A YAML manifest: `version`, `defaults`, `jobs`; read as a stream, one entry of the list after the other."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from batchgen.manifest.entry import Entry, Manifest, shown
+from batchgen.manifest.expand import JOB_KEYS, Expander
+from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, encoding_trouble, utf8_blocks
+from batchgen.manifest.yaml_events import Builder, Keyed, events
+
+TOP_KEYS = ("version", "defaults", "jobs")
+#: Keys of a job whose plain scalars are texts however they look: `id: 012`, `prompt: yes`.
+TEXT_KEYS = frozenset({"id", "provider", "model", "scene", "prompt", "image_input", "video_input", "rows", "own"})
+
+
+def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+    """The jobs of a YAML manifest, expanded. Unreadable ends it."""
+    defaults = _late_defaults(path, options) if _defaults_come_late(path, options) else None
+    reader = _Reader(path, manifest, options, events(_stream(path, options)))
+    try:
+        yield from reader.jobs(defaults)
+    except Unreadable as trouble:
+        if trouble.code == "bad_character":
+            with suppress(UnicodeDecodeError):
+                _check_encoding(path, options)
+        raise
+
+
+def _stream(path: Path | str, options: ReadOptions) -> Any:
+    return Utf8Stream(path, options.encoding)
+
+
+def _check_encoding(path: Path | str, options: ReadOptions) -> None:
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    for block in utf8_blocks(path, options.encoding):
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            raise encoding_trouble(path, options.encoding) from None
+
+
+def _defaults_come_late(path: Path | str, options: ReadOptions) -> bool:
+    """Whether a key `defaults` may stand behind `jobs`; reads no YAML, only lines."""
+    jobs_seen = False
+    rest = b""
+    for block in utf8_blocks(path, options.encoding):
+        *lines, rest = (rest + block).split(b"\n") if not jobs_seen else [rest[-64:] + block]
+        text = b"\n".join(lines)
+        if not jobs_seen:
+            jobs = re.search(rb"^[\"']?jobs[\"']?\s*:", text, re.MULTILINE)
+            jobs_seen = jobs is not None
+            text = text[jobs.start() :] if jobs else b""
+        if jobs_seen and re.search(rb"^[\"']?defaults[\"']?\s*:", text + b"\n" + rest, re.MULTILINE):
+            return True
+    return False
+
+
+def _late_defaults(path: Path | str, options: ReadOptions) -> Keyed | None:
+    """The defaults of a manifest that states them behind its jobs: one more pass over the file."""
+    builder = events(_stream(path, options))
+    depth = 0
+    while type(event := builder.next()) is not yaml.StreamEndEvent:
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif depth == 1 and isinstance(event, yaml.ScalarEvent) and event.value == "defaults":
+            start = builder.next()
+            builder.nodes = 0
+            return _job_mapping(builder, start) if isinstance(start, yaml.MappingStartEvent) else None
+    return None
+
+
+def _job_mapping(builder: Builder, start: Any) -> Keyed:
+    """A job or the defaults: texts keep their own spelling, also under `own`."""
+    found = builder.mapping(start, 1, TEXT_KEYS)
+    if start.anchor:
+        builder.anchors[start.anchor] = (found, builder.nodes)
+    return found
+
+
+@dataclass(slots=True)
+class _Reader:
+    path: Path | str
+    manifest: Manifest
+    options: ReadOptions
+    builder: Builder
+
+    def jobs(self, defaults: Keyed | None) -> Iterator[Entry]:
+        """Walk the top level; entries come as their list is read."""
+        build = self.builder
+        build.next()  # StreamStart
+        if type(build.next()) is not yaml.DocumentStartEvent:
+            raise Unreadable("no_rows", "The file holds no YAML at all.", "It needs a list of jobs under jobs:.")
+        start = build.next()
+        if type(start) is yaml.SequenceStartEvent:
+            yield from self._list(defaults)
+        elif type(start) is yaml.MappingStartEvent:
+            yield from self._top(defaults)
+        else:
+            raise Unreadable(
+                "not_a_manifest",
+                "The file is not a manifest: it holds a single text.",
+                "It needs a list of jobs under jobs:.",
+                line=1,
+            )
+        build.next()  # DocumentEnd
+        if type(event := build.next()) is not yaml.StreamEndEvent:
+            line = event.start_mark.line + 1
+            raise Unreadable(
+                "second_document",
+                f'Line {line}: a second document starts here ("---").',
+                "Put it into a file of its own.",
+                line=line,
+            )
+
+    def _top(self, defaults: Keyed | None) -> Iterator[Entry]:
+        build = self.builder
+        seen: set[str] = set()
+        while type(event := build.next()) is not yaml.MappingEndEvent:
+            key = event.value if type(event) is yaml.ScalarEvent else ""
+            line = event.start_mark.line + 1
+            if key in seen:
+                raise Unreadable(
+                    "duplicate_key", f'Line {line}: the key "{key}" stands twice.', "Keep one of them.", line=line
+                )
+            seen.add(key)
+            value = build.next()
+            build.nodes = 0
+            if key == "jobs" and type(value) is yaml.SequenceStartEvent:
+                yield from self._list(defaults)
+            elif key == "defaults" and type(value) is yaml.MappingStartEvent:
+                defaults = _job_mapping(build, value)
+            elif key in ("jobs", "defaults"):
+                what = "a list of jobs, each with a dash in front" if key == "jobs" else "a group of keys"
+                raise Unreadable("wrong_type", f"Line {line}: {key} must be {what}.", line=line)
+            else:
+                self._other(key, build.build(value), line)
+        if "jobs" not in seen:
+            raise Unreadable("no_rows", 'The manifest has no list "jobs:".', "Add one, with a dash before each job.")
+
+    def _other(self, key: str, value: Any, line: int) -> None:
+        """`version`, an `x-` key that holds anchors, or something that is not known."""
+        if key == "version":
+            if value != 1 or isinstance(value, bool):
+                raise Unreadable(
+                    "bad_version", f"Line {line}: version is {shown(value)}, but 1 is the only one.", line=line
+                )
+        elif not key.startswith("x-"):
+            import difflib
+
+            close = difflib.get_close_matches(key, TOP_KEYS, 1, 0.6)
+            guess = f' Did you mean "{close[0]}"?' if close else ""
+            raise Unreadable(
+                "unknown_key",
+                f"Line {line}: {shown(key)} is not a known key of a manifest.{guess}",
+                f"Known are {', '.join(TOP_KEYS)}; keys of your own start with x-.",
+                line=line,
+            )
+
+    def _list(self, defaults: Keyed | None) -> Iterator[Entry]:
+        expander = Expander(self.path, self.manifest, self.options, defaults)
+        build = self.builder
+        while type(event := build.next()) is not yaml.SequenceEndEvent:
+            build.nodes = 0
+            line = event.start_mark.line + 1
+            if type(event) is yaml.MappingStartEvent:
+                yield from expander.expand(_job_mapping(build, event))
+                continue
+            value = build.build(event)
+            if not isinstance(value, Keyed):
+                raise Unreadable(
+                    "wrong_type",
+                    f"Line {line}: an entry of jobs must be a group of keys, not {shown(value)}.",
+                    f"Its keys are {', '.join(JOB_KEYS)}.",
+                    line=line,
+                )
+            yield from expander.expand(value)

@@ -41,7 +41,9 @@ class Post:
 
 @dataclass(slots=True)
 class Task:
-    """One task that was created: `number` counts from 1, times are in task time."""
+    """One task that was created: `number` counts from 1, times are in task time.
+
+    struck: whether a GET has shown the fault that the task was born with."""
 
     task_id: str
     number: int
@@ -58,6 +60,7 @@ class Task:
     gets: int = 0
     files: int = 0
     refunded: int = 0
+    struck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

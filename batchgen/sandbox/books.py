@@ -95,9 +95,9 @@ class Books:
         self._counted = True
         return count
 
-    def balance(self, credits: int | None) -> int | None:
-        """What is left of `credits`; None when they never run out."""
-        return None if credits is None else credits + self.granted - self.spent
+    def balance(self, initial: int | None) -> int | None:
+        """What is left of `initial` credits; None when they never run out."""
+        return None if initial is None else initial + self.granted - self.spent
 
     def flush_counters(self) -> None:
         """Write what is only counted (GETs, faults): once a second, so that polls stay cheap."""
@@ -106,7 +106,7 @@ class Books:
         tasks = (self.tasks[task_id] for task_id in self._touched)
         self._write(
             {
-                "gets": {task.task_id: [task.gets, task.files] for task in tasks},
+                "gets": {task.task_id: [task.gets, task.files, task.struck] for task in tasks},
                 "faults": {name: [count.planned, count.fired] for name, count in self.faults.items()},
                 "statuses": dict(self.get_statuses),
                 "totals": [self.gets, self.file_gets, self.arrived],
@@ -122,7 +122,7 @@ class Books:
             self._journal.close()
             self._journal = None
 
-    def audit(self, credits: int | None) -> Audit:
+    def audit(self, initial: int | None) -> Audit:
         """A snapshot that later events don't change."""
         return Audit(
             posts=sorted(self.posts, key=lambda post: post.n),
@@ -130,7 +130,7 @@ class Books:
             movements=list(self.movements),
             files=list(self.files),
             faults={name: replace(count) for name, count in self.faults.items()},
-            balance=self.balance(credits),
+            balance=self.balance(initial),
             gets=self.gets,
             get_statuses=dict(self.get_statuses),
             lives=self.lives,
@@ -173,8 +173,9 @@ class Books:
             case {"file": request}:
                 self.files.append(FileGet(**request))
             case {"gets": counts, "faults": faults, "statuses": statuses, "totals": totals}:
-                for task_id, (gets, files) in counts.items():
-                    self.tasks[task_id].gets, self.tasks[task_id].files = gets, files
+                for task_id, (gets, files, struck) in counts.items():
+                    task = self.tasks[task_id]
+                    task.gets, task.files, task.struck = gets, files, struck
                 self.faults = {name: FaultCount(*pair) for name, pair in faults.items()}
                 self.get_statuses = Counter({int(status): count for status, count in statuses.items()})
                 self.gets, self.file_gets, arrived = totals

@@ -63,7 +63,7 @@ class View:
 
     status: pending, processing, success, failed, canceled, expired. word and top replace the literal word,
     of `data` (or the only one) and of the top level; None keeps it, "" leaves the key out. extra goes into
-    `data` (or the top level where there is none).
+    `data` (or the top level where there is none). delay is in real seconds.
     """
 
     status: str
@@ -73,6 +73,7 @@ class View:
     word: Any = None
     top: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
+    delay: float = 0.0
 
 
 def error(style: str, kind: str, message: str, status: int | None = None, **facts: Any) -> tuple[int, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aiohttp import web
+
 from .audit import Task
 from .clock import Clock
 from .envelopes import View
@@ -13,12 +15,14 @@ from .wire import Wire
 On = Literal["post", "task", "get", "file"]
 
 _ARGS = {
-    "": (r"", "no argument"),
-    "seconds": (r"\d*\.?\d+", "seconds"),
-    "bytes": (r"\d+", "a number of bytes"),
-    "count": (r"\d+", "a number"),
-    "status": (r"[1-9]\d\d", "an HTTP status"),
-    "word": (r"\S.*", "a word"),
+    "": (r"", "no argument", ""),
+    "seconds": (r"\d*\.?\d+", "seconds", "S"),
+    "bytes": (r"\d+", "a number of bytes", "K"),
+    "count": (r"\d+", "a number", "N"),
+    "status": (r"[1-9]\d\d", "an HTTP status", "STATUS"),
+    "redirect": (r"30[1-8]", "a status from 301 to 308", "STATUS"),
+    "cloudflare": (r"52[0-6]", "a status from 520 to 526", "STATUS"),
+    "word": (r"\S.*", "a word", "WORD"),
 }
 
 
@@ -28,7 +32,7 @@ class Moment:
 
     proper: the answer that would be sent without it. style: the envelope. task: the task in question, None
     before acceptance. previous: the id of an earlier task. base_url and file_url: of the service and of the
-    file host, without a slash at the end. wanted: the bytes of a Range, for files.
+    file host, without a slash at the end. data, etag, path and request belong to a download.
     """
 
     arg: str
@@ -43,7 +47,7 @@ class Moment:
     data: bytes = b""
     etag: str = ""
     path: str = ""
-    wanted: tuple[int, int] | None = None
+    request: web.BaseRequest | None = None
 
     def seconds(self, default: float) -> float:
         """The argument (or `default`) as task time, in real seconds."""
@@ -61,13 +65,12 @@ class Moment:
 
 @dataclass(slots=True)
 class TaskMoment:
-    """A GET of a task that has a fault: `view` is what would be said; `nth` counts GETs from 1."""
+    """A GET of a task that has a fault: `view` is what would be said; times are in task time."""
 
     arg: str
     task: Task
     view: View
     elapsed: float
-    nth: int
     style: str
     clock: Clock
 
@@ -95,8 +98,13 @@ class Fault:
     make: Callable[..., Any]
     charged: str = ""
     arg: str = ""
-    required: bool = False
     tags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def usage(self) -> str:
+        """How it is written: `error[@STATUS]`."""
+        what = _ARGS[self.arg][2] if self.arg in _ARGS else self.arg
+        return f"{self.name}[@{what}]" if what else self.name
 
     @property
     def accepts(self) -> bool:
@@ -106,13 +114,8 @@ class Fault:
     def check(self, arg: str) -> None:
         """Raise ValueError with a sentence when `arg` is not what may follow `@`."""
         if not arg:
-            if self.required:
-                raise ValueError(f"The fault “{self.name}” needs an argument: {self.name}@{self.arg}.")
             return
-        if self.arg in _ARGS:
-            pattern, what = _ARGS[self.arg]
-        else:
-            pattern, what = self.arg, f"one of {self.arg.replace('|', ', ')}"
+        pattern, what, _ = _ARGS.get(self.arg, (self.arg, f"one of {self.arg.replace('|', ', ')}", ""))
         if not self.arg or not re.fullmatch(pattern, arg):
             raise ValueError(f"“{arg}” is no argument of the fault “{self.name}”, which takes {what}.")
 

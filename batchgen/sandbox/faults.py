@@ -26,11 +26,8 @@ def list_faults() -> str:
         for fault in FAULTS.values():
             if fault.on != on:
                 continue
-            arg = fault.arg.replace("|", "\\|")
-            name = f"`{fault.name}`" + (
-                f"`@{arg}`" if arg and fault.required else f"`[@{arg}]`" if arg else ""
-            )
-            lines.append(_row([name, fault.does] + ([fault.charged] if charged else [])))
+            usage = fault.usage.replace("|", "\\|")
+            lines.append(_row([f"`{usage}`", fault.does] + ([fault.charged] if charged else [])))
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .clock import parse_duration
 from .limits import parse_rate
-from .rules import Rule, parse_rule, parse_script
+from .rules import Rule, check_shares, parse_rule, parse_script
 
 STYLES = ("documented", "shipany", "evolink", "kie", "kinovi", "fal", "replicate", "acedata", "ark")
 RETRY_AFTER = ("seconds", "date", "float", "ms", "text", "none")
@@ -107,7 +107,7 @@ class Options:
     limit_headers: str = _option(
         "--limit-headers",
         "none",
-        "Rate limit headers: X-RateLimit-* (reset in seconds or as a date), RateLimit of the draft, or of draft 7.",
+        "X-RateLimit headers (reset in seconds, or since 1970), or RateLimit (newest draft, or draft 7).",
         choices=LIMIT_HEADERS,
         live=True,
     )
@@ -121,7 +121,7 @@ class Options:
     faults: tuple[str, ...] = _option(
         "--fault",
         (),
-        "NAME[@ARG]:WHERE, with WHERE a share (3%), numbers (#1,5-9) or a pattern (*tiger*). See --list-faults.",
+        "NAME[@ARG]:WHERE; WHERE is a share (3%), numbers (#1,5-9) or a pattern (*tiger*).",
         repeat=True,
         metavar="FAULT",
         live=True,
@@ -162,7 +162,7 @@ class Options:
         parse_rate(self.rate)
         parse_rate(self.poll_rate)
         self.price_table()
-        self.rules()
+        check_shares(self.rules())
 
     def price_table(self) -> dict[str, int]:
         """Credits by scene."""
@@ -191,10 +191,10 @@ class Options:
         for name in changes:
             if name not in live:
                 raise ValueError(f"“{name}” can't be changed while the sandbox runs.")
-        return replace(
-            self,
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()},
-        )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
+        }
+        return replace(self, **values)
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
-"""Faults of a post."""
+"""Faults of a POST: refusals before acceptance, and what becomes of the answer after it."""
 
-from .fault import Fault, table
+from .broken_answers import BROKEN
+from .refusals import REFUSALS
 
-POST_FAULTS: dict[str, Fault] = table()
+POST_FAULTS = {**REFUSALS, **BROKEN}

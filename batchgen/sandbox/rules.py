@@ -109,6 +109,13 @@ def parse_script(text: str) -> list[Rule]:
     return rules
 
 
+def check_shares(rules: Sequence[Rule]) -> None:
+    """Raise ValueError when the shares of the faults of one kind add up to more than everything."""
+    for on in _SECTIONS.values():
+        if sum(rule.share or 0.0 for rule in rules if rule.on == on) > 1 + 1e-9:
+            raise ValueError(f"The shares of the faults that strike a {on} add up to more than 100%.")
+
+
 class Picker:
     """Chooses the fault, if any, for the n-th POST, task, GET or file; counts what it chose."""
 
@@ -116,8 +123,6 @@ class Picker:
         mine = [rule for rule in rules if rule.on == on]
         self._exact = [rule for rule in mine if rule.share is None]
         self._shares = [(rule, rule.share) for rule in mine if rule.share is not None]
-        if sum(share for _, share in self._shares) > 1 + 1e-9:
-            raise ValueError(f"The shares of the faults that strike a {on} add up to more than 100%.")
         self._salt = (seed, on)
 
     def pick(self, number: int, words: Iterable[str] = ()) -> Rule | None:

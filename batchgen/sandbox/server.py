@@ -1,6 +1,7 @@
 """The sandbox as a server: routes, listeners, and the three ways to run it."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -18,8 +19,12 @@ from .clock import Clock
 from .control import Control
 from .files import PATH as FILES_PATH
 from .files import Files
+from .looks import PATH as GET_PATH
+from .looks import Looks
 from .options import Options
-from .service import GET_PATH, POST_PATH, Service
+from .service import Service
+from .submissions import PATH as POST_PATH
+from .submissions import Submissions
 from .wire import Wire
 
 HOST = "127.0.0.1"
@@ -36,11 +41,17 @@ class App:
             start = self.books.last_now + (0.0 if options.manual_time else passed * options.speed)
         self.clock = Clock(options.speed, manual=options.manual_time, start=start)
         self.service = Service(options, self.books, self.clock)
+        self.submissions = Submissions(self.service)
+        self.looks = Looks(self.service)
         self.files = Files(self.service)
-        self.control = Control(self.service, self.files.apply)
+        self.control = Control(self.service, self._apply)
         self._servers: list[asyncio.Server] = []
         self._web: web.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
+
+    def _apply(self) -> None:
+        for station in (self.submissions, self.looks, self.files):
+            station.apply()
 
     async def start(self) -> None:
         """Listen. The port of an earlier life is taken again where it is free, so that its URLs go on."""
@@ -95,13 +106,13 @@ class App:
         """Route by hand: a router would cost as much as the rest of a POST."""
         path, _, query = request.raw_path.partition("?")
         if path == POST_PATH and request.method == "POST":
-            answer = await self.service.post(request)
+            answer = await self.submissions.post(request)
             if self.service.away_for:
                 await self._go_away()
             return answer
         if request.method in {"GET", "HEAD"}:
             if path.startswith(GET_PATH):
-                return await self.service.get(request, path[len(GET_PATH) :])
+                return await self.looks.get(request, path[len(GET_PATH) :])
             if path.startswith(FILES_PATH):
                 return await self.files.get(request, path[len(FILES_PATH) :], query)
         if path in {POST_PATH} or path.startswith(GET_PATH):
@@ -119,6 +130,8 @@ class App:
             return
         port = int(server.sockets[0].getsockname()[1])
         server.close()
+        if self._web is not None:
+            self._web.pre_shutdown()
 
         async def come_back() -> None:
             assert self._web is not None  # noqa: S101
@@ -184,11 +197,12 @@ class SandboxServer:
 
     def audit(self) -> Audit:
         """What the sandbox saw and did until now."""
-        if self._thread is None or self._loop is None or self._app is None:
-            if self._last is None:
-                raise RuntimeError("The sandbox has not been started.")
-            return self._last
-        return self._call(self._app.audit)
+        if self._thread is not None and self._app is not None:
+            now: Audit = self._call(self._app.audit)
+            return now
+        if self._last is None:
+            raise RuntimeError("The sandbox has not been started.")
+        return self._last
 
     def change(self, **changes: Any) -> None:
         """Change live options by name, or `advance=S`, `grant=N`, `away=S`, as /sandbox/control does."""
@@ -249,10 +263,8 @@ def serve(options: Options, *, state_dir: Path | None = None, as_json: bool = Fa
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            try:
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
                 loop.add_signal_handler(number, stopping.set)
-            except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
-                pass
         await stopping.wait()
         await app.stop()
 

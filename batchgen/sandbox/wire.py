@@ -50,8 +50,8 @@ def reset(transport: asyncio.Transport | asyncio.WriteTransport | None) -> None:
 class Wire(web.StreamResponse):
     """An answer, and how it breaks.
 
-    framing: `length` (Content-Length), `chunked`, `close` (the connection's end is the body's end) or `raw`
-        (`body` is everything that is sent, status line included).
+    framing: `length` (Content-Length), `chunked`, `close` (the connection's end is the body's end), `none`
+        (no body is announced) or `raw` (`body` is everything that is sent, status line included).
     declare: the Content-Length to state instead of the true one.
     cut: send only the first `cut` bytes of the body (`cut_head`: of the whole answer, head included).
     delay: real seconds before the first byte; drip: real seconds over which the bytes trickle out.
@@ -98,7 +98,7 @@ class Wire(web.StreamResponse):
         """All bytes of the answer, with the cut applied."""
         if self.framing == "raw":
             return self.content if self.cut is None else self.content[: self.cut]
-        lines = [f"HTTP/1.1 {self.code} {self.phrase}", f"Date: {http_date()}", "Server: batchgen-sandbox"]
+        lines = [f"HTTP/1.1 {self.code} {self.phrase}", f"Date: {http_date()}"]
         if self.kind:
             lines.append(f"Content-Type: {self.kind}")
         lines += [f"{name}: {value}" for name, value in self.fields]
@@ -121,7 +121,7 @@ class Wire(web.StreamResponse):
             self._stays = False
             self.end = "fin" if self.end == "keep" else self.end
         if self.delay:
-            await asyncio.sleep(self.delay)
+            await _wait(request, self.delay)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("The client has gone.")
@@ -142,6 +142,15 @@ class Wire(web.StreamResponse):
         """Nothing is left to do: `prepare` has sent everything."""
 
 
+async def _wait(request: web.BaseRequest, seconds: float) -> None:
+    """Wait for `seconds`, or until the client hangs up."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    # A handler has no event for "the client hung up" that leaves it running.
+    while request.transport is not None and (left := end - loop.time()) > 0:  # noqa: ASYNC110
+        await asyncio.sleep(min(left, 0.1))
+
+
 async def _write_big(transport: asyncio.WriteTransport, data: bytes) -> None:
     """Write at the reader's pace, so that large answers don't pile up in memory."""
     view = memoryview(data)
@@ -149,7 +158,8 @@ async def _write_big(transport: asyncio.WriteTransport, data: bytes) -> None:
         if transport.is_closing():
             raise ConnectionResetError("The client has gone.")
         transport.write(view[start : start + _CHUNK])
-        while transport.get_write_buffer_size() > _BUFFERED and not transport.is_closing():
+        # The transport's public face has no event for "drained": its size is looked at instead.
+        while transport.get_write_buffer_size() > _BUFFERED and not transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
 

@@ -112,7 +112,7 @@ async def download(files: FileHost, url: str, target: Path, limits: Limits = DEF
             await _in_thread(part.discard)
         raise failure from error
     finally:
-        await _in_thread(_put_away, part)
+        await _in_thread(part.put_away)
 
 
 def is_whole(path: Path, size: int, sha256: str | None = None) -> bool:
@@ -133,7 +133,7 @@ async def _download(files: FileHost, url: str, part: Part, target: Path, limits:
     while True:
         resumed = part.length > 0
         try:
-            if not (resumed and part.length == part.note.total and part.note.validator(url)):
+            if not part.note.is_complete(url):
                 await _fetch(files, url, part, limits)
             return await _finish(part, target)
         except _AgainFromStartError:
@@ -219,8 +219,8 @@ def _note(url: str, answer: FileAnswer) -> Note:
     length = _header(answer, "content-length")
     framed = re.fullmatch(r"[0-9]{1,18}", length) and not _header(answer, "transfer-encoding")
     total = int(length) if framed else None
-    etag, modified = _header(answer, "etag"), _header(answer, "last-modified")
-    return Note.of(url, etag=etag, last_modified=modified, total=total)
+    etag, modified, date = (_header(answer, name) for name in ("etag", "last-modified", "date"))
+    return Note.of(url, etag=etag, last_modified=modified, date=date, total=total)
 
 
 def _header(answer: FileAnswer, name: str) -> str:
@@ -267,7 +267,7 @@ async def _read_body(answer: FileAnswer, part: Part, limits: Limits) -> None:
 async def _write(part: Part, waiting: bytearray) -> None:
     """Append what waits. The first bytes tell a web page or an error document: no need to fetch the rest."""
     head = bytes(waiting[:512]) if not part.length else b""
-    if head and not may_be_mp4(head) and not may_be_webm(head):
+    if len(head) >= 8 and not may_be_mp4(head) and not may_be_webm(head):
         raise DownloadError("not_a_video", f"the file host sent {_kind_of(head)} instead of a video")
     if waiting:
         await _in_thread(part.write, bytes(waiting))
@@ -299,14 +299,6 @@ def _kind_of(head: bytes) -> str:
     if start.startswith((b"{", b"[")):
         return "a JSON document"
     return "something else" if start else "nothing"
-
-
-def _put_away(part: Part) -> None:
-    """Close the part; an empty one is no use to anybody."""
-    if part.length:
-        part.close()
-    else:
-        part.discard()
 
 
 def _disk_error(error: OSError) -> DownloadError:

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
+from email.utils import parsedate_to_datetime
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -32,10 +33,13 @@ class Note:
     durable: int = 0
 
     @classmethod
-    def of(cls, url: str, *, etag: str, last_modified: str, total: int | None) -> "Note":
-        """`etag` only if it is strong (RFC 9110, 8.8.1): a weak one does not promise the same bytes."""
+    def of(cls, url: str, *, etag: str, last_modified: str, date: str, total: int | None) -> "Note":
+        """Keeps only what promises the same bytes (RFC 9110, 8.8): an ETag that is not weak, a Last-Modified
+        that is older than the answer's Date, so that nothing changed within the same second.
+        """
         strong = etag if etag.startswith('"') else ""
-        return cls(_hash(url), _hash(_place(url)), strong, last_modified, total)
+        old = last_modified if _is_older(last_modified, date) else ""
+        return cls(_hash(url), _hash(_place(url)), strong, old, total)
 
     def validator(self, url: str) -> str:
         """What If-Range may say to go on with `url`; "" when only starting again is safe.
@@ -45,6 +49,11 @@ class Note:
         if self.etag and self.place == _hash(_place(url)):
             return self.etag
         return self.last_modified if self.url == _hash(url) else ""
+
+    def is_complete(self, url: str) -> bool:
+        """Whether all bytes of `url` are there, so that only looking at them and the renaming is left."""
+        same = self.url == _hash(url) or bool(self.validator(url))
+        return same and 0 < self.durable == self.total
 
 
 class Part:
@@ -108,7 +117,15 @@ class Part:
             self._note_path.unlink()
         return digest
 
+    def put_away(self) -> None:
+        """Close the part; keep it only where a later try can go on from it."""
+        if self.note.etag or self.note.last_modified or 0 < self.length == self.note.total:
+            self.close()
+        else:
+            self.discard()
+
     def close(self) -> None:
+        """Close the file as it is, as the system does for a process that is killed."""
         self._file.close()
 
     def discard(self) -> None:
@@ -139,6 +156,13 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _is_older(last_modified: str, date: str) -> bool:
+    try:
+        return parsedate_to_datetime(last_modified) < parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return False
+
+
 def _place(url: str) -> str:
     try:
         split = urlsplit(url)
@@ -155,8 +179,6 @@ def _replace(path: Path, target: Path) -> None:
         try:
             path.replace(target)
         except PermissionError:
-            if os.name == "posix":
-                raise
             time.sleep(pause)
         else:
             return

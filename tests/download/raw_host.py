@@ -6,6 +6,7 @@ function of the request that returns pieces of bytes to send, or what to do betw
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -38,10 +39,15 @@ Play = Callable[[Request], Iterable[bytes | str]]
 class RawHost:
     plays: list[Play]
     requests: list[Request] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     port: int = 0
 
+    def requests_played(self) -> list[Play]:
+        """As many plays as there were requests: put further ones behind them."""
+        return [says("500 unexpected")] * len(self.requests)
+
     async def __aenter__(self) -> "RawHost":
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

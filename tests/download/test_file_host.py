@@ -1,0 +1,293 @@
+"""What goes out to a file host, and where it may go: checked against a host that records every byte."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from raw_host import HANG, RESET, Play, RawHost, Request, head, says, whole
+
+import batchgen.api.files
+from batchgen.api.files import FileAnswer, FileHost, FileRefused, FileTrouble
+
+TLS = Path(__file__).with_name("tls")
+BODY = b"0123456789" * 20
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def names(**hosts: str) -> Callable[[str, int], Awaitable[list[str]]]:
+    """A resolver that knows only these: name with _ for . -> addresses, separated by blanks."""
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        found = hosts.get(host.replace(".", "_"), host if host[0].isdigit() or ":" in host else "")
+        if not found:
+            raise OSError("no such name")
+        return found.split()
+
+    resolve.asked = asked  # type: ignore[attr-defined]
+    return resolve
+
+
+async def fetch(files: FileHost, url: str, **headers: str) -> tuple[FileAnswer, bytes]:
+    async with files.stream(url, headers) as answer:
+        return answer, b"".join([chunk async for chunk in answer.body])
+
+
+def on_host(plays: list[Play], url: str = "", **options: object) -> tuple[FileAnswer, bytes, list[Request]]:
+    """One fetch from a raw host; `url` may hold PORT. Options go to FileHost."""
+
+    async def scenario() -> tuple[FileAnswer, bytes, list[Request]]:
+        async with RawHost(plays) as host:
+            target = url.replace("PORT", str(host.port)) or host.url()
+            answer, body = await fetch(FileHost(**{"allow_private": True, **options}), target)  # type: ignore[arg-type]
+            return answer, body, host.requests
+
+    return asyncio.run(scenario())
+
+
+def refused(url: str, plays: list[Play] | None = None, **options: object) -> tuple[str, int]:
+    """The words of a refusal, and how many requests the host has seen."""
+
+    async def scenario() -> tuple[str, int]:
+        async with RawHost(plays or [whole(BODY)]) as host:
+            with pytest.raises(FileRefused) as caught:
+                await fetch(FileHost(**options), url.replace("PORT", str(host.port)))  # type: ignore[arg-type]
+            return str(caught.value), len(host.requests)
+
+    return asyncio.run(scenario())
+
+
+def test_the_body_arrives_as_sent() -> None:
+    answer, body, _ = on_host([whole(BODY, ETag='"1"')])
+    assert (answer.status, answer.headers["etag"], body) == (200, '"1"', BODY)
+
+
+def test_the_request_carries_no_key_no_cookie_and_no_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not the service's key, not what a URL or a .netrc holds, and no cookie that a redirect set."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BATCHGEN_API_KEY", "sk-secret")
+    plays = [says("302 Found", Location="/b", Set_Cookie="session=secret"), whole(BODY)]
+    _, _, requests = on_host(plays, "http://me:secret@127.0.0.1:PORT/a")
+    assert len(requests) == 2
+    for request in requests:
+        assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding"}
+        assert "secret" not in repr(request)
+        assert request.headers["accept-encoding"] == "identity"
+
+
+def test_a_signed_url_goes_out_unchanged() -> None:
+    """Another spelling of %2F or + breaks the signature."""
+    path = "/a%2Fb/c%20d/v.mp4?X-Amz-Signature=a%2Bb%2fc==&exp=1+2&x=%E6%97%A5~!*'()"
+    _, _, requests = on_host([whole(BODY)], f"http://127.0.0.1:PORT{path}#part")
+    assert requests[0].path == path
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://a.test/x", "data:video/mp4;base64,AA", "javascript:1", "/video.mp4", "", "http://",
+     "https:///x", "http://[::1", "//a.test/x", "gopher://a.test", "http://a.test:99999/"],
+)  # fmt: skip
+def test_only_http_and_https_urls_are_fetched(url: str) -> None:
+    assert refused(url)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:PORT/", "http://localhost:PORT/", "http://[::1]:PORT/", "http://2130706433:PORT/",
+     "http://0x7f.1:PORT/", "http://127.1:PORT/", "http://0:PORT/", "http://[::ffff:127.0.0.1]:PORT/",
+     "http://169.254.169.254/latest/meta-data/", "http://127。0。0。1:PORT/", "http://[fe80::1%25lo]:PORT/"],
+)  # fmt: skip
+def test_an_address_that_is_not_public_is_never_asked(url: str) -> None:
+    """In every spelling that the system's resolver understands; only loopback is ever resolved here."""
+    try:
+        words, requests = refused(url)
+    except FileTrouble:
+        return  # this system's resolver does not take the spelling: nothing was asked either
+    assert "public" in words
+    assert requests == 0
+
+
+@pytest.mark.parametrize(
+    "addresses", ["127.0.0.1", "93.184.216.34 127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1"]
+)
+def test_a_name_with_one_address_that_is_not_public_is_refused(addresses: str) -> None:
+    words, requests = refused("http://videos.test:PORT/v.mp4", resolve=names(videos_test=addresses))
+    assert "videos.test" in words
+    assert requests == 0
+
+
+def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
+    """A name is resolved once a hop: what it means a moment later can't matter. Host keeps the name."""
+    resolve = names(videos_test="127.0.0.1")
+    _, body, requests = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4", resolve=resolve)
+    assert body == BODY
+    assert resolve.asked == ["videos.test"]  # type: ignore[attr-defined]
+    assert requests[0].headers["host"].startswith("videos.test:")
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
+    resolve = names(videos_test="127.0.0.2 127.0.0.1")
+    _, body, _ = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4", resolve=resolve)
+    assert body == BODY
+
+
+def test_redirects_are_followed_and_each_is_resolved() -> None:
+    plays = [
+        says("301 Moved", Location="/next"),
+        says("308 Moved", Location="other"),
+        lambda request: [
+            head("307 x", Location=f"http://cdn.test:{request.headers['host'].split(':')[1]}/x"),
+            b"",
+        ],
+        whole(BODY),
+    ]
+    resolve = names(videos_test="127.0.0.1", cdn_test="127.0.0.1")
+    _, body, requests = on_host(plays, "http://videos.test:PORT/v.mp4", resolve=resolve)
+    assert body == BODY
+    assert [request.path for request in requests] == ["/v.mp4", "/next", "/other", "/x"]
+    assert resolve.asked == ["videos.test"] * 3 + ["cdn.test"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.2:1/",
+        "http://inside.test/",
+        "file:///etc/passwd",
+        "ftp://x.test/",
+        "http://[::1",
+    ],
+)
+def test_a_redirect_is_looked_at_like_the_url_itself(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a host that counts as public here to one that does not."""
+    monkeypatch.setattr(batchgen.api.files, "is_public", lambda address: address == "127.0.0.1")
+    plays = [says("302 Found", Location=location), whole(BODY)]
+    resolve = names(videos_test="127.0.0.1", inside_test="127.0.0.3")
+    words, requests = refused("http://videos.test:PORT/v.mp4", plays, resolve=resolve)
+    assert words
+    assert requests == 1
+
+
+def test_a_redirect_without_end_is_refused() -> None:
+    words, requests = refused("http://127.0.0.1:PORT/", [says("302 Found", Location="/")], allow_private=True)
+    assert "redirects more than 5 times" in words
+    assert requests == 6
+
+
+def test_a_redirect_without_a_place_is_an_answer() -> None:
+    answer, _, _ = on_host([says("302 Found")])
+    assert answer.status == 302
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        lambda _: [RESET],
+        lambda _: [],
+        lambda _: [b"HTTP/1.1 200 OK\r\nContent-Le", RESET],
+        lambda _: [b"SSH-2.0-OpenSSH_9.2\r\n"],
+        lambda _: [head("200 OK", Content_Length=100), b"short"],
+        lambda _: [head("200 OK", Content_Length=100), b"short", RESET],
+        lambda _: [head("200 OK", Content_Length=100), b"short", HANG],
+        lambda _: [head("200 OK", Transfer_Encoding="chunked"), b"5\r\nshort\r\n"],
+        lambda _: [head("200 OK", Transfer_Encoding="chunked"), b"zz\r\n"],
+        lambda _: [head("200 OK", Content_Length="many"), b"short"],
+        lambda _: [HANG],
+    ],
+)
+def test_a_failure_on_the_way_is_trouble_whenever_it_comes(play: Play) -> None:
+    with pytest.raises(FileTrouble):
+        on_host([play], read_timeout=0.2)
+
+
+def test_a_host_that_nobody_is_at_is_trouble() -> None:
+    with pytest.raises(FileTrouble, match=r"nowhere\.test"):
+        on_host([whole(BODY)], "http://nowhere.test/", resolve=names())
+    with pytest.raises(FileTrouble):
+        on_host([whole(BODY)], "http://127.0.0.1:1/")
+
+
+def test_trouble_does_not_tell_the_url() -> None:
+    """A signed URL is a secret."""
+    with pytest.raises(FileTrouble) as caught:
+        on_host([lambda _: [RESET]], "http://127.0.0.1:PORT/v.mp4?signature=secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_an_error_of_the_reader_is_not_taken_for_the_hosts() -> None:
+    """A full disk while the stream is open stays a full disk."""
+
+    async def scenario() -> None:
+        async with RawHost([whole(BODY)]) as host, FileHost(allow_private=True).stream(host.url()):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        asyncio.run(scenario())
+
+
+def test_a_proxy_is_used_and_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy names may not resolve here at all."""
+
+    async def scenario() -> None:
+        async with RawHost([whole(BODY)]) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+            monkeypatch.setenv("NO_PROXY", "direct.test")
+            files = FileHost(resolve=names())
+            _, body = await fetch(files, "http://videos.test/v.mp4")
+            assert body == BODY
+            assert proxy.requests[0].path == "http://videos.test/v.mp4"
+            with pytest.raises(FileTrouble):
+                await fetch(files, "http://direct.test/v.mp4")
+            for host in (
+                "127.0.0.1",
+                "localhost",
+                "router.lan",
+                "intranet",
+                "127.1",
+                "0x7f.1",
+                "[::1]",
+                "10.0.0.1",
+            ):
+                with pytest.raises(FileRefused):
+                    await fetch(files, f"http://{host}/v.mp4")
+            assert len(proxy.requests) == 1
+
+    asyncio.run(scenario())
+
+
+def test_certificates_are_checked_against_the_name_not_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the authority that SSL_CERT_FILE names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "videos.test.pem")
+    asked: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+
+    async def scenario() -> None:
+        async with RawHost([whole(BODY)], tls=context) as host:
+            resolve = names(videos_test="127.0.0.1", other_test="127.0.0.1")
+            with pytest.raises(FileTrouble):
+                await fetch(
+                    FileHost(allow_private=True, resolve=resolve), f"https://videos.test:{host.port}/"
+                )
+            monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "authority.pem"))
+            files = FileHost(allow_private=True, resolve=resolve)
+            _, body = await fetch(files, f"https://videos.test:{host.port}/v.mp4")
+            assert body == BODY
+            with pytest.raises(FileTrouble):
+                await fetch(files, f"https://other.test:{host.port}/v.mp4")
+            assert asked == ["videos.test", "videos.test", "other.test"]
+            assert len(host.requests) == 1
+
+    asyncio.run(scenario())

@@ -122,9 +122,7 @@ def ranged(data: bytes, **headers: str | int) -> Play:
 def part(data: bytes, start: int, **headers: str | int) -> bytes:
     """The head of an honest 206 from `start`."""
     span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-    return head(
-        "206 Partial Content", **{"Content_Range": span, "Content_Length": len(data) - start, **headers}
-    )
+    return head("206 Partial Content", **{"Content_Range": span, "Content_Length": len(data) - start, **headers})
 
 
 def says(status: str, body: bytes = b"", **headers: str | int) -> Play:

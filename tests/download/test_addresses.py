@@ -21,8 +21,6 @@ def test_any_other_address_may_not(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "localhost", "127.1", "0x7f000001", "2130706433", "1.1.1.1/32", "1.1.1.01"]
-)
+@pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f000001", "2130706433", "1.1.1.1/32", "1.1.1.01"])
 def test_text_that_is_no_address_may_not(text: str) -> None:
     assert not is_public(text)

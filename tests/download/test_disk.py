@@ -54,9 +54,7 @@ play = lambda _: [head("200 OK"), VIDEO, bytes(3_000_000)]
 print(failed(Path({str(tmp_path / "a.mp4")!r}), play).kind)
 """
     pytest.importorskip("resource")
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout == "disk_full\n", ended.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -124,18 +122,14 @@ def test_a_note_that_makes_no_sense_starts_from_nothing(tmp_path: Path, note: st
 def test_a_note_holds_no_url(tmp_path: Path) -> None:
     """A signed URL is a secret, and OUT is sent around."""
     with closing(Part(tmp_path / "a.mp4")) as part:
-        part.begin(
-            Note.of("https://a.test/v?signature=secret", etag='"1"', last_modified="", date="", total=5)
-        )
+        part.begin(Note.of("https://a.test/v?signature=secret", etag='"1"', last_modified="", date="", total=5))
     text = (tmp_path / "a.mp4.part.json").read_text()
     assert "secret" not in text
     assert "a.test" not in text
     assert json.loads(text)["etag"] == '"1"'
 
 
-def test_a_replace_that_windows_refuses_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replace_that_windows_refuses_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A player or a virus scanner holds the old file for a moment."""
     refusals = [PermissionError(errno.EACCES, "in use")] * 2
     slept: list[float] = []

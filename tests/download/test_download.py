@@ -348,9 +348,7 @@ def test_a_video_without_length_is_stopped_at_the_limit(target: Path) -> None:
 
 def test_a_host_that_drips_is_cut_off_and_tried_again(target: Path) -> None:
     """Faster than any single read's limit, slower than any use (here every chunk ends a window)."""
-    ended = fetch(
-        target, [cut(VIDEO, 5000, **TAG), ranged(VIDEO, **TAG)], speed_window=1e-9, min_speed=10**15
-    )
+    ended = fetch(target, [cut(VIDEO, 5000, **TAG), ranged(VIDEO, **TAG)], speed_window=1e-9, min_speed=10**15)
     assert ended.error.kind == "network"
     assert "slowly" in ended.error.message
 

@@ -1,8 +1,9 @@
 """What goes out to a file host, and where it may go: checked against a host that records every byte."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,19 +23,30 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def names(**hosts: str) -> Callable[[str, int], Awaitable[list[str]]]:
-    """A resolver that knows only these: name with _ for . -> addresses, separated by blanks."""
-    asked: list[str] = []
+@dataclass
+class Names:
+    """Name -> addresses, separated by blanks; and the names that were asked for."""
 
-    async def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
-        found = hosts.get(host.replace(".", "_"), host if host[0].isdigit() or ":" in host else "")
-        if not found:
-            raise OSError("no such name")
-        return found.split()
+    hosts: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
-    resolve.asked = asked  # type: ignore[attr-defined]
-    return resolve
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """The system's resolver knows these `.test` names and addresses only, and notes what it was asked."""
+    known = Names()
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, *rest: object, **more: object) -> list[object]:
+        if not host.endswith(".test"):
+            return real(host, port, *rest, **more)  # type: ignore[arg-type,return-value]
+        known.asked.append(host)
+        if host not in known.hosts:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [(0, socket.SOCK_STREAM, 6, "", (address, port)) for address in known.hosts[host].split()]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return known
 
 
 async def fetch(files: FileHost, url: str, **headers: str) -> tuple[FileAnswer, bytes]:
@@ -122,28 +134,29 @@ def test_an_address_that_is_not_public_is_never_asked(url: str) -> None:
 @pytest.mark.parametrize(
     "addresses", ["127.0.0.1", "93.184.216.34 127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1"]
 )
-def test_a_name_with_one_address_that_is_not_public_is_refused(addresses: str) -> None:
-    words, requests = refused("http://videos.test:PORT/v.mp4", resolve=names(videos_test=addresses))
+def test_a_name_with_one_address_that_is_not_public_is_refused(addresses: str, names: Names) -> None:
+    names.hosts["videos.test"] = addresses
+    words, requests = refused("http://videos.test:PORT/v.mp4")
     assert "videos.test" in words
     assert requests == 0
 
 
-def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
+def test_the_connection_goes_to_the_address_that_was_looked_at(names: Names) -> None:
     """A name is resolved once a hop: what it means a moment later can't matter. Host keeps the name."""
-    resolve = names(videos_test="127.0.0.1")
-    _, body, requests = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4", resolve=resolve)
+    names.hosts["videos.test"] = "127.0.0.1"
+    _, body, requests = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4")
     assert body == BODY
-    assert resolve.asked == ["videos.test"]  # type: ignore[attr-defined]
+    assert names.asked == ["videos.test"]
     assert requests[0].headers["host"].startswith("videos.test:")
 
 
-def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
-    resolve = names(videos_test="127.0.0.2 127.0.0.1")
-    _, body, _ = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4", resolve=resolve)
+def test_the_next_address_is_tried_when_one_does_not_answer(names: Names) -> None:
+    names.hosts["videos.test"] = "127.0.0.2 127.0.0.1"
+    _, body, _ = on_host([whole(BODY)], "http://videos.test:PORT/v.mp4")
     assert body == BODY
 
 
-def test_redirects_are_followed_and_each_is_resolved() -> None:
+def test_redirects_are_followed_and_each_is_resolved(names: Names) -> None:
     plays = [
         says("301 Moved", Location="/next"),
         says("308 Moved", Location="other"),
@@ -153,11 +166,11 @@ def test_redirects_are_followed_and_each_is_resolved() -> None:
         ],
         whole(BODY),
     ]
-    resolve = names(videos_test="127.0.0.1", cdn_test="127.0.0.1")
-    _, body, requests = on_host(plays, "http://videos.test:PORT/v.mp4", resolve=resolve)
+    names.hosts |= {"videos.test": "127.0.0.1", "cdn.test": "127.0.0.1"}
+    _, body, requests = on_host(plays, "http://videos.test:PORT/v.mp4")
     assert body == BODY
     assert [request.path for request in requests] == ["/v.mp4", "/next", "/other", "/x"]
-    assert resolve.asked == ["videos.test"] * 3 + ["cdn.test"]  # type: ignore[attr-defined]
+    assert list(dict.fromkeys(names.asked)) == ["videos.test", "cdn.test"]
 
 
 @pytest.mark.parametrize(
@@ -170,12 +183,14 @@ def test_redirects_are_followed_and_each_is_resolved() -> None:
         "http://[::1",
     ],
 )
-def test_a_redirect_is_looked_at_like_the_url_itself(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_is_looked_at_like_the_url_itself(
+    location: str, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From a host that counts as public here to one that does not."""
     monkeypatch.setattr(batchgen.api.files, "is_public", lambda address: address == "127.0.0.1")
     plays = [says("302 Found", Location=location), whole(BODY)]
-    resolve = names(videos_test="127.0.0.1", inside_test="127.0.0.3")
-    words, requests = refused("http://videos.test:PORT/v.mp4", plays, resolve=resolve)
+    names.hosts |= {"videos.test": "127.0.0.1", "inside.test": "127.0.0.3"}
+    words, requests = refused("http://videos.test:PORT/v.mp4", plays)
     assert words
     assert requests == 1
 
@@ -212,9 +227,9 @@ def test_a_failure_on_the_way_is_trouble_whenever_it_comes(play: Play) -> None:
         on_host([play], read_timeout=0.2)
 
 
-def test_a_host_that_nobody_is_at_is_trouble() -> None:
+def test_a_host_that_nobody_is_at_is_trouble(names: Names) -> None:
     with pytest.raises(FileTrouble, match=r"nowhere\.test"):
-        on_host([whole(BODY)], "http://nowhere.test/", resolve=names())
+        on_host([whole(BODY)], "http://nowhere.test/")
     with pytest.raises(FileTrouble):
         on_host([whole(BODY)], "http://127.0.0.1:1/")
 
@@ -237,37 +252,33 @@ def test_an_error_of_the_reader_is_not_taken_for_the_hosts() -> None:
         asyncio.run(scenario())
 
 
-def test_a_proxy_is_used_and_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a proxy names may not resolve here at all."""
+def test_a_proxy_is_asked_by_name_and_not_for_what_is_near(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy names may not resolve here at all; NO_PROXY goes around it."""
+    near = ("127.0.0.1", "localhost", "router.lan", "intranet", "127.1", "0x7f.1", "[::1]", "10.0.0.1")
 
     async def scenario() -> None:
-        async with RawHost([whole(BODY)]) as proxy:
-            monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        async with RawHost([says("403 Forbidden")]) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url(""))
             monkeypatch.setenv("NO_PROXY", "direct.test")
-            files = FileHost(resolve=names())
-            _, body = await fetch(files, "http://videos.test/v.mp4")
-            assert body == BODY
-            assert proxy.requests[0].path == "http://videos.test/v.mp4"
-            with pytest.raises(FileTrouble):
-                await fetch(files, "http://direct.test/v.mp4")
-            for host in (
-                "127.0.0.1",
-                "localhost",
-                "router.lan",
-                "intranet",
-                "127.1",
-                "0x7f.1",
-                "[::1]",
-                "10.0.0.1",
-            ):
+            files = FileHost()
+            with pytest.raises(FileTrouble, match="proxy"):
+                await fetch(files, "https://videos.test/v.mp4?signature=secret")
+            assert [request.line for request in proxy.requests] == ["CONNECT videos.test:443 HTTP/1.1"]
+            assert names.asked == []
+            for host in near:
                 with pytest.raises(FileRefused):
-                    await fetch(files, f"http://{host}/v.mp4")
+                    await fetch(files, f"https://{host}/v.mp4")
+            with pytest.raises(FileTrouble):
+                await fetch(files, "https://direct.test/v.mp4")
+            assert names.asked == ["direct.test"]
             assert len(proxy.requests) == 1
 
     asyncio.run(scenario())
 
 
-def test_certificates_are_checked_against_the_name_not_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_checked_against_the_name_not_the_address(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the authority that SSL_CERT_FILE names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "videos.test.pem")
@@ -276,13 +287,11 @@ def test_certificates_are_checked_against_the_name_not_the_address(monkeypatch: 
 
     async def scenario() -> None:
         async with RawHost([whole(BODY)], tls=context) as host:
-            resolve = names(videos_test="127.0.0.1", other_test="127.0.0.1")
+            names.hosts |= {"videos.test": "127.0.0.1", "other.test": "127.0.0.1"}
             with pytest.raises(FileTrouble):
-                await fetch(
-                    FileHost(allow_private=True, resolve=resolve), f"https://videos.test:{host.port}/"
-                )
+                await fetch(FileHost(allow_private=True), f"https://videos.test:{host.port}/")
             monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "authority.pem"))
-            files = FileHost(allow_private=True, resolve=resolve)
+            files = FileHost(allow_private=True)
             _, body = await fetch(files, f"https://videos.test:{host.port}/v.mp4")
             assert body == BODY
             with pytest.raises(FileTrouble):

@@ -65,9 +65,7 @@ DEVICES = {
 def folded(name: str) -> set[str]:
     """What file systems may make of a name: case away, composed or decomposed, compatible forms joined."""
     forms = ("NFC", "NFD", "NFKC", "NFKD")
-    return {
-        change(unicodedata.normalize(form, name)) for form in forms for change in (str.casefold, str.upper)
-    }
+    return {change(unicodedata.normalize(form, name)) for form in forms for change in (str.casefold, str.upper)}
 
 
 ids = st.one_of(

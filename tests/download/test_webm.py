@@ -17,9 +17,7 @@ def element(name: str, content: bytes, *, unknown: bool = False) -> bytes:
 
 def webm(kind: bytes = b"webm", *, unknown: bool = False) -> bytes:
     header = element("1A45DFA3", element("4282", kind))
-    info = element(
-        "1549A966", element("2AD7B1", b"\x0f\x42\x40") + element("4489", struct.pack(">d", 5000.0))
-    )
+    info = element("1549A966", element("2AD7B1", b"\x0f\x42\x40") + element("4489", struct.pack(">d", 5000.0)))
     picture = element("E0", element("B0", b"\x05\x00") + element("BA", b"\x02\xd0"))
     tracks = element("1654AE6B", element("AE", element("D7", b"\x01") + picture))
     cluster = element("1F43B675", element("E7", b"\x00") + element("A3", bytes(500)))

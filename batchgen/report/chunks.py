@@ -15,6 +15,14 @@ from batchgen.job import Result
 
 CHUNK = 500
 
+
+def aspect_ratio(result: Result) -> str:
+    """`9:16` where the options ask for one, else blank."""
+    options = result.request.get("options")
+    ratio = options.get("aspect_ratio") if isinstance(options, Mapping) else None
+    return ratio if isinstance(ratio, str) and len(ratio) <= 12 else ""
+
+
 #: Columns that hold a name out of a few: the page offers them as filters.
 NAMED: Mapping[str, Callable[[Result], str]] = {
     "state": lambda result: result.state.value,
@@ -23,7 +31,7 @@ NAMED: Mapping[str, Callable[[Result], str]] = {
     "model": lambda result: result.model,
     "manifest": lambda result: result.manifest,
     "error_code": lambda result: result.error_code,
-    "ratio": lambda result: aspect_ratio(result),
+    "ratio": aspect_ratio,
 }
 NUMBERS: Mapping[str, Callable[[Result], int | None]] = {
     "row": lambda result: result.row,
@@ -90,18 +98,9 @@ def facet_places(results: Sequence[Result], other: Sequence[str], most: int = 8)
             continue
         values = [result.cells.get(name, "") for result in results]
         distinct = set(values) - {""}
-        if 0 < len(distinct) <= min(40, max(3, len(values) // 2)) and all(
-            len(value) <= 60 for value in distinct
-        ):
+        if 0 < len(distinct) <= min(40, max(3, len(values) // 2)) and all(len(value) <= 60 for value in distinct):
             places.append(place)
     return places[:most]
-
-
-def aspect_ratio(result: Result) -> str:
-    """`9:16` where the options ask for one, else blank."""
-    options = result.request.get("options")
-    ratio = options.get("aspect_ratio") if isinstance(options, Mapping) else None
-    return ratio if isinstance(ratio, str) and len(ratio) <= 12 else ""
 
 
 def whole_seconds(seconds: float | None) -> int | None:

@@ -58,9 +58,7 @@ def write_report(path: Path, results: Iterable[Result], summary: Summary, other:
     return shown
 
 
-def page(
-    results: Iterable[Result], summary: Summary, other: Sequence[str], live: bool = False
-) -> Iterator[str]:
+def page(results: Iterable[Result], summary: Summary, other: Sequence[str], live: bool = False) -> Iterator[str]:
     """The page, piece by piece. A live one asks its server for changes, so its policy lets it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -98,7 +96,7 @@ def page(
 def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
     """What the page knows beside the jobs. `key` names this OUT in the browser's store of marks."""
     key = hashlib.sha256(f"{summary.out}\n{summary.service}\n{summary.started_at}".encode()).hexdigest()[:16]
-    credits = summary.credits
+    amounts = summary.credits
     return {
         "key": key,
         "out": summary.out,
@@ -110,12 +108,12 @@ def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
         "written_at": summary.written_at,
         "states": [[state.value, summary.states.get(state, 0)] for state in State],
         "credits": {
-            "estimated": credits.estimated,
-            "charged": credits.charged,
-            "refunded": credits.refunded,
-            "reserved": credits.reserved,
-            "in_doubt": credits.in_doubt,
-            "cap": credits.cap,
+            "estimated": amounts.estimated,
+            "charged": amounts.charged,
+            "refunded": amounts.refunded,
+            "reserved": amounts.reserved,
+            "in_doubt": amounts.in_doubt,
+            "cap": amounts.cap,
         },
         "other": list(other),
         "advice": {

@@ -15,14 +15,14 @@ from batchgen.summary import Credits, Summary
 
 CLIPS = Path(__file__).parents[2] / "batchgen" / "sandbox" / "assets"
 PROMPTS = (
-    "A slow dolly shot through a sunlit Scandinavian kitchen; a hand places the {product} on the oak counter, steam rising, soft morning light, 35 mm, shallow depth of field.",
-    "Macro shot of water drops running down the {product}, studio lighting on deep teal, camera circling slowly, crisp reflections.",
-    "A runner at dawn on an empty city bridge stops, smiles and reaches for the {product}; golden backlight, handheld, natural colours.",
-    "Top-down shot of a picnic table in a spring meadow, hands reach in from all sides, the {product} stands in the middle, wind in the grass.",
-    "The {product} floats in a white room, unfolds into paper birds that fly out of the frame; playful, stop motion, pastel colours.",
-    "Night market in the rain, neon signs mirrored in puddles, a vendor hands over the {product}, cinematic, anamorphic flares.",
-    "A glass city at sunrise; the camera glides between towers and finds the {product} on a rooftop garden.",
-    "Time lapse: a desk from morning to evening, plants grow, light wanders, the {product} stays in its place.",
+    "A slow dolly shot through a sunlit kitchen; a hand places the {} on the oak counter, steam rising, 35 mm.",
+    "Macro shot of water drops running down the {}, studio lighting on deep teal, camera circling slowly.",
+    "A runner at dawn on an empty city bridge stops, smiles and reaches for the {}; golden backlight, handheld.",
+    "Top-down shot of a picnic table in a spring meadow, hands reach in, the {} in the middle, wind in the grass.",
+    "The {} floats in a white room and unfolds into paper birds that fly out of the frame; stop motion, pastel.",
+    "Night market in the rain, neon in puddles, a vendor hands over the {}, cinematic, anamorphic flares.",
+    "A glass city at sunrise; the camera glides between towers and finds the {} on a rooftop garden.",
+    "Time lapse: a desk from morning to evening, plants grow, light wanders, the {} stays in its place.",
 )
 PRODUCTS = ("ceramic mug", "trail bottle", "desk lamp", "wireless speaker", "linen tote", "cold brew can")
 MODELS = (
@@ -54,7 +54,7 @@ def batch(count: int, seed: int = 7, ratio: str = "16:9") -> Iterator[Result]:
     for row in range(1, count + 1):
         provider, model, scene, price, seconds = chance.choice(MODELS)
         product = chance.choice(PRODUCTS)
-        prompt = chance.choice(PROMPTS).format(product=product)
+        prompt = chance.choice(PROMPTS).format(product)
         state, code, error = chance.choice(ENDS) if chance.random() < 0.14 else (State.SUCCEEDED, "", "")
         submitted = START + row * 2.6 + chance.random()
         took = seconds * chance.lognormvariate(0, 0.35)

@@ -37,14 +37,14 @@ class Page {
     const total = meta.states.reduce((sum, [, count]) => sum + count, 0);
     const ready = states.get("succeeded") || 0;
     const open = ["bad", "warn"].map((tone) => meta.states.filter(([state]) => stateTone(state) === tone).reduce((sum, [, count]) => sum + count, 0));
-    const { estimated, charged, refunded } = meta.credits;
+    const { estimated, charged } = meta.credits;
     const end = meta.finished_at ?? meta.written_at;
     const stat = (label, value, rest, tone) => make("div", { "data-tone": tone }, make("dt", {}, label), make("dd", {}, value, rest ? make("small", {}, rest) : null));
     one("#when").textContent = [meta.service, meta.started_at ? moment(meta.started_at) : ""].filter(Boolean).join(" · ");
     one("#stats").replaceChildren(
       stat("Videos ready", number(ready), `of ${number(total)}`),
       stat("Need attention", number(open[0] + open[1]), null, open[0] + open[1] ? "warn" : null),
-      stat("Credits charged", number(charged - refunded), `of ${number(estimated)} planned`),
+      stat("Credits charged", number(charged), `of ${number(estimated)} planned`),
       meta.started_at && end ? stat(meta.finished_at ? "Took" : "Running for", span(end - meta.started_at)) : "",
     );
     const notice = one("#notice");
@@ -96,8 +96,9 @@ class Page {
       this.select();
     });
     one("#more").addEventListener("click", () => {
-      const open = one("#bar").classList.toggle("open");
-      one("#more").setAttribute("aria-expanded", open);
+      const facets = one("#facets");
+      facets.hidden = !facets.hidden;
+      one("#more").setAttribute("aria-expanded", !facets.hidden);
     });
     one("#clear").addEventListener("click", () => this.showOnly({}));
     one("#save").addEventListener("click", () => this.marks.save(this.meta.out));
@@ -167,13 +168,21 @@ class Page {
     one("#gallery").removeAttribute("aria-busy");
     one("#count").textContent = this.choice.narrow ? `${number(list.length)} of ${plural(this.jobs.size, "job")}` : plural(this.jobs.size, "job");
     one("#clear").hidden = !this.choice.narrow;
+    const listed = [...this.choice.picks.keys()].filter((filter) => filter !== "state").length;
+    one("#more span").textContent = listed ? `Filters (${listed})` : "Filters";
     const before = this.gallery.list;
     const same = list.length === before.length && list.every((i, k) => i === before[k]);
     if (!same) this.gallery.show(list);
     else if (!quietly) this.gallery.refresh();
   }
 
+  /** Only a video can be accepted or rejected. */
+  markable(i) {
+    return this.jobs.name("state", i) === "succeeded" && this.jobs.text(i).job_id !== "";
+  }
+
   mark(i, mark) {
+    if (!this.markable(i)) return;
     const job = this.jobs.text(i).job_id;
     this.marks.toggle(job, mark);
     for (const card of this.gallery.cards.values()) {

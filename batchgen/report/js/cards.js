@@ -26,12 +26,12 @@ function fillCard(card, i, place, count, page) {
   prompt.textContent = name;
   prompt.title = "Show everything about this job";
   const charged = jobs.number("charged_credits", i);
-  const words = [shortModel(jobs.name("model", i))];
+  const words = [];
   if (Number.isFinite(charged)) words.push(plural(charged, "credit"));
   if (jobs.seconds(i) >= 0) words.push(span(jobs.seconds(i)));
-  const meta = one(".meta", card);
-  meta.textContent = words.filter(Boolean).join(" · ");
-  meta.title = meta.textContent;
+  one(".model", card).textContent = shortModel(jobs.name("model", i));
+  one(".model", card).title = jobs.name("model", i);
+  one(".spent", card).textContent = words.join(" · ");
   const badge = one(".badge", card);
   badge.replaceChildren(icon(stateIcon(state)), stateLabel(state));
   badge.hidden = state === "succeeded" && files.length > 0;
@@ -40,6 +40,9 @@ function fillCard(card, i, place, count, page) {
   play.hidden = !files.length;
   play.setAttribute("aria-label", `Play: ${name.slice(0, 80)}`);
   if (!one("video", card)) fillStill(one(".still", card), i, text, state, page);
+  const done = page.markable(i);
+  one(".marks", card).hidden = !done;
+  one(".why", card).hidden = done || !["bad", "warn"].includes(stateTone(state));
   fillMarks(card, text.job_id, marks);
 }
 
@@ -58,7 +61,7 @@ function fillStill(still, i, text, state, page) {
   const reason = text.error || code.replaceAll("_", " ");
   still.replaceChildren(
     icon(link ? "film" : stateIcon(state)),
-    link || make("span", { class: "reason" }, reason || `${stateLabel(state)}`),
+    link || (reason ? make("span", { class: "reason" }, reason) : ""),
   );
 }
 
@@ -86,7 +89,10 @@ function lookAt(card, page) {
       still.classList.add("missing");
       return;
     }
-    still.replaceChildren(copyOf(canvas));
+    const picture = copyOf(canvas);
+    const shape = (canvas.width / canvas.height) * (still.clientHeight / still.clientWidth);
+    picture.classList.toggle("fills", Math.abs(shape - 1) < 0.04); // no hairline at the edges
+    still.replaceChildren(picture);
     const length = one(".length", card);
     if (!length.textContent && Number.isFinite(canvas.seconds)) length.textContent = clock(canvas.seconds);
   });

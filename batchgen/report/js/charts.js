@@ -104,5 +104,5 @@ function bar(parts, most, mark) {
     return piece;
   });
   const cap = mark === null ? null : draw("rect", { class: "cap", x: `${(99.6 * mark) / most}%`, width: 2, y: 0, height: 28 }, draw("title", {}, `Cap: ${number(mark)}`));
-  return draw("svg", { class: "bar", width: "100%", height: 28, "aria-hidden": "true" }, pieces, cap);
+  return draw("svg", { class: "amounts", width: "100%", height: 28, "aria-hidden": "true" }, pieces, cap);
 }

@@ -19,6 +19,7 @@ class Details {
     for (const card of all(".grid .playing")) stopCard(card, this.page);
     this.fill(place);
     if (!this.dialog.open) this.dialog.showModal();
+    one("#stage video")?.play().catch(() => {}); // the error event has said why
   }
 
   turn(step) {
@@ -47,6 +48,7 @@ class Details {
     const { files, links } = videosOf(text);
     const stage = one("#stage");
     stage.replaceChildren(...files.map((file) => player(file, text.prompt || text.job_id)));
+    stage.dataset.tone = stateTone(state);
     stage.classList.toggle("several", files.length > 1);
     if (!files.length) {
       const still = make("span", { class: "still" });
@@ -60,7 +62,7 @@ class Details {
       make("p", { class: "badge" }, icon(stateIcon(state)), stateLabel(state)),
       make("h2", { id: "details-title" }, text.prompt || text.job_id || "No prompt"),
       this.advice(i, text, state) ?? "",
-      this.marks(i, text.job_id),
+      this.marks(i),
       this.table(i, text, files, links),
     );
     fillMarks(facts, text.job_id, this.page.marks);
@@ -90,10 +92,10 @@ class Details {
     );
   }
 
-  marks(i, job) {
+  marks(i) {
     const button = (kind, label, name) =>
       make("button", { type: "button", class: `mark ${kind}`, onclick: () => this.page.mark(i, kind) }, icon(name), label);
-    return job ? make("div", { class: "marks" }, button("accept", "Accept", "check"), button("reject", "Reject", "cross")) : make("div", { class: "marks", hidden: true }, button("accept", "", "check"), button("reject", "", "cross"));
+    return make("div", { class: "marks", hidden: !this.page.markable(i) }, button("accept", "Accept", "check"), button("reject", "Reject", "cross"));
   }
 
   /** Every column of the job's line in results.csv that is not blank. */

@@ -51,13 +51,14 @@ class Gallery {
     const shape = this.ratio();
     const least = shape < 1 ? 164 : 290;
     this.across = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
-    this.wide = (width - GAP * (this.across - 1)) / this.across;
-    this.high = Math.round(this.wide / shape) + 150;
+    this.wide = Math.floor((width - GAP * (this.across - 1)) / this.across);
+    const poster = Math.round((this.wide - 2) / shape); // the card has a border of 1 on both sides
+    this.high = poster + 160;
     this.perPage = Math.max(this.across, Math.floor(TALLEST / (this.high + GAP)) * this.across);
     this.shown = Math.min(this.perPage, this.list.length - this.from);
     const rows = Math.ceil(this.shown / this.across);
     this.grid.style.height = `${Math.max(0, rows * (this.high + GAP) - GAP)}px`;
-    this.grid.style.setProperty("--poster", `${Math.round(this.wide / shape)}px`);
+    this.grid.style.setProperty("--poster", `${poster}px`);
     this.pages();
     for (const [place, card] of this.cards) this.put(card, place);
     this.draw();
@@ -158,7 +159,7 @@ class Gallery {
     const mark = event.target.closest(".mark");
     if (mark) this.page.mark(this.list[place], mark.classList.contains("accept") ? "accept" : "reject");
     else if (event.target.closest(".poster") && !one(".play", card).hidden) playCard(card, this.page);
-    else if (event.target.closest(".prompt, .poster")) this.page.details.open(place);
+    else if (event.target.closest(".prompt, .poster, .why")) this.page.details.open(place);
   }
 
   typed(event) {

@@ -3,12 +3,11 @@
 function runReport(page, root) {
   const { jobs } = page;
   const width = Math.max(280, root.clientWidth - (innerWidth < 700 ? 36 : 52));
+  const column = (...panels) => make("div", { class: "column" }, panels);
   root.replaceChildren(
-    creditsPanel(page),
-    troublePanel(page),
     timelinePanel(jobs, width),
-    durationPanel(jobs),
-    factsPanel(page.meta, jobs),
+    column(creditsPanel(page), durationPanel(jobs)),
+    column(troublePanel(page), factsPanel(page.meta, jobs)),
   );
 }
 
@@ -21,7 +20,8 @@ function creditsPanel({ jobs, meta }) {
   const spent = charged - refunded;
   const most = Math.max(estimated, charged + reserved + doubt, cap ?? 0, 1);
   const saved = estimated - spent;
-  const lead = saved === 0 ? "Exactly what was planned." : saved > 0 ? `${plural(saved, "credit")} less than planned.` : `${plural(-saved, "credit")} more than planned.`;
+  const against = saved === 0 ? "exactly what was planned" : `${plural(Math.abs(saved), "credit")} ${saved > 0 ? "less" : "more"} than planned`;
+  const lead = refunded ? `${number(charged)} charged, ${number(refunded)} refunded: ${against}.` : `${plural(charged, "credit")} charged: ${against}.`;
   const row = (label, amount, parts, mark = null) =>
     make("div", { class: "bar-row" }, make("span", {}, label), bar(parts, most, mark), make("strong", {}, number(amount)));
   const legend = [["charged", "Charged", charged], ["refunded", "Refunded", refunded], ["reserved", "Reserved", reserved], ["doubt", "In doubt", doubt]];
@@ -95,7 +95,7 @@ function durationPanel(jobs) {
   if (!models.length) return null;
   const most = Math.max(...models.map(([, times]) => quantile(times, 0.9))) * 1.04 || 1;
   const row = ([model, times]) =>
-    make("div", { class: "model" },
+    make("div", { class: "how-long" },
       make("p", {}, make("strong", {}, model || "No model"), ` ${plural(times.length, "video")}`),
       box(times, most),
       make("p", { class: "quiet-text" }, `median ${span(quantile(times, 0.5))}, nine of ten within ${span(quantile(times, 0.9))}`));

@@ -9,7 +9,7 @@ import h11
 import httpx
 
 #: The longest head of an answer (status line and headers), in bytes.
-MAX_HEAD = 64 * 1024
+MAX_HEAD = 256 * 1024
 #: Reading pauses above this many bytes that nobody has taken yet.
 MAX_BUFFERED = 1024 * 1024
 #: How much of the raw answer is kept for the ledger when it goes wrong, in bytes.
@@ -90,9 +90,7 @@ class Connection(asyncio.Protocol):
         self.h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self.exchanges = 0
 
-    async def send(
-        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> None:
+    async def send(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Write one request whole. The first byte leaves here and nowhere else."""
         self.exchanges += 1
         head = self.h11.send(h11.Request(method=method, target=target, headers=headers)) or b""

@@ -22,8 +22,8 @@ import httpx
 from batchgen.api.connection import Connection
 from batchgen.api.dial import CheckAddress, Dialler, NotConnected, Origin
 
-#: A POST takes no connection that was idle for longer (seconds): servers close idle ones, and a request that
-#: meets the closing is a doubt that need not be. Other methods may be asked again, so they may try older ones.
+#: A POST takes no connection that was idle for longer (seconds): servers close idle ones, and a request
+#: that meets the closing is a doubt that need not be. A GET may be repeated, so it may try an older one.
 IDLE_POST = 0.5
 IDLE_OTHER = 15.0
 _REPEATABLE = frozenset({"GET", "HEAD"})
@@ -112,11 +112,7 @@ class Transport(httpx.AsyncBaseTransport):
             except BaseException as exc:
                 if connection in self._busy:
                     self._discard(connection)
-                if (
-                    repeatable
-                    and not first_use
-                    and isinstance(exc, httpx.ReadError | httpx.RemoteProtocolError)
-                ):
+                if repeatable and not first_use and isinstance(exc, httpx.ReadError | httpx.RemoteProtocolError):
                     repeatable = False  # the idle connection was closed under us: once more, on a new one
                     continue
                 _attach_evidence(exc, connection)
@@ -128,6 +124,8 @@ class Transport(httpx.AsyncBaseTransport):
         before_send = extensions.get("before_send")
         connection.received = None
         if before_send is not None:
+            if not connection.is_usable():
+                raise NotConnected("connection_lost", "the server closed the connection at once")
             try:
                 await before_send()
             except BaseException:

@@ -28,11 +28,20 @@ ID_PLACES: tuple[tuple[str | int, ...], ...] = (
 REQUEST_ID_PLACES: tuple[tuple[str | int, ...], ...] = (("request_id",), ("data", "request_id"))
 
 
+_WHY = {
+    "empty": "the answer is empty",
+    "html": "the answer is an HTML page, not JSON",
+    "not_utf8": "the answer is not UTF-8",
+    "not_json": "the answer is not JSON",
+    "duplicate_keys": "the answer names a key twice",
+}
+
+
 class Unreadable(Exception):
-    """The body is no JSON value that may be believed; `code` says why in one word."""
+    """The body is no JSON value that may be believed; `code` says why in one word, `str` in a sentence."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
+        super().__init__(_WHY[code])
         self.code = code
 
 
@@ -109,9 +118,7 @@ def id_text(value: Any) -> str:
         return str(value)
     if not isinstance(value, str):
         return ""
-    usable = (
-        0 < len(value) <= 512 and value.isprintable() and value.strip() == value and value.strip(".") != ""
-    )
+    usable = 0 < len(value) <= 512 and value.isprintable() and value.strip() == value and value.strip(".") != ""
     return value if usable else ""
 
 

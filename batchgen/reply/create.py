@@ -49,9 +49,7 @@ def outcome(answer: Answer, *, known_id: Callable[[str], bool] = never, idempote
         return _of_5xx(answer)
     if status in (307, 308):
         where = one_line(answer.headers.get("location", ""), 200)
-        return _told(
-            answer, OutcomeKind.REFUSED, "redirect", f"redirected to {where}; redirects are not followed"
-        )
+        return _told(answer, OutcomeKind.REFUSED, "redirect", f"redirected to {where}; redirects are not followed")
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", _page_text(answer))
 
 
@@ -59,7 +57,7 @@ def _of_2xx(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
     try:
         body = parse(answer.body)
     except Unreadable as why:
-        return _told(answer, OutcomeKind.IN_DOUBT, why.code, _page_text(answer))
+        return _unreadable(answer, why)
     task_id = task_id_of(body)
     complaint = complaint_of(body)
     if complaint is not None:
@@ -131,7 +129,7 @@ def _of_refusal(answer: Answer, complaint: Complaint, message: str, *, is_json: 
     if status == 403 and not complaint.says(words.MODERATED):
         return _told(answer, OutcomeKind.REFUSED, "forbidden" if is_json else "edge_blocked", message)
     if status == 404 and not is_json:
-        return _told(answer, OutcomeKind.REFUSED, "endpoint_not_open", message)
+        return _told(answer, OutcomeKind.REFUSED, "not_open", message)
     return _told(answer, OutcomeKind.REJECTED, complaint.slug or f"http_{status}", message)
 
 
@@ -140,7 +138,7 @@ def _of_repeat(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
     try:
         body = parse(answer.body)
     except Unreadable as why:
-        return _told(answer, OutcomeKind.IN_DOUBT, why.code, _page_text(answer))
+        return _unreadable(answer, why)
     if task_id := task_id_of(body):
         return _accepted(answer, body, task_id, known_id)
     return _told(answer, OutcomeKind.IN_DOUBT, "http_409", error_text(body).message)
@@ -232,11 +230,16 @@ def _page_text(answer: Answer) -> str:
     return "" if text.lstrip().startswith("<") else one_line(text, 200)
 
 
+def _unreadable(answer: Answer, why: Unreadable) -> Outcome:
+    text = _page_text(answer)
+    return _told(answer, OutcomeKind.IN_DOUBT, why.code, f"{why}: {text}" if text else str(why))
+
+
 def _told(answer: Answer, kind: OutcomeKind, code: str, message: str, *, throttle: str = "") -> Outcome:
     return Outcome(
         kind,
         code=code,
-        message=message,
+        message=message or f"HTTP {answer.status}",
         status=answer.status,
         throttle=throttle,
         headers=answer.headers,

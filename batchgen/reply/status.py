@@ -54,7 +54,7 @@ def look(answer: Answer, task_id: str) -> Look:
     try:
         body = parse(answer.body, strict=False)
     except Unreadable as why:
-        return _trouble(answer, Trouble.ERROR, complaint, f"the answer is not JSON ({why.code})")
+        return _trouble(answer, Trouble.ERROR, complaint, str(why))
     return _of_body(answer, body, task_id)
 
 

@@ -114,9 +114,7 @@ def _urls(value: Any, depth: int = 0) -> Iterator[str]:
 
 def _is_picture(value: dict[str, Any]) -> bool:
     """An object that says of itself that it is an image or a sound."""
-    words = (
-        value.get(key) for key in ("type", "mediaType", "media_type", "content_type", "mime_type", "kind")
-    )
+    words = (value.get(key) for key in ("type", "mediaType", "media_type", "content_type", "mime_type", "kind"))
     return any(
         isinstance(word, str) and re.match(r"image|audio|thumb|cover|poster|text|json", word.lower())
         for word in words

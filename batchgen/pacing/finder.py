@@ -1,81 +1,188 @@
 """An untold rate, found out from what the service accepts and throttles.
 
-Rises with every accepted POST until the first throttled one (slow start), then holds just below what got
-through, and tries a little more now and then.
+Finding: from 2/s on, each accepted POST adds to the rate, until the first throttled one. Then the limits that
+fit what was seen are worked out (`evidence`), and the likeliest is kept just as if the user had told it. Now
+and then a little more is tried: if that gets through, the limit was another one.
+
+Events: POSTs that were under way when the first throttled answer came in tell nothing new; they are throttled
+together, and count as one.
+
+Worked example: a service lets 40 through in any 2 s. The rate rises for 2 s, the 41st POST is throttled with
+`Retry-After: 1`; after that second the rate is 19.8/s. 20 s later 21/s is tried and throttled again: 20/s is
+confirmed, and the next try is 60 s later.
 """
 
 import math
 import random
-from collections import deque
 
-FIRST_RATE = 2.0
-FASTEST = 100_000.0
-SLOWEST = 1 / 120
-#: What each accepted POST adds to the rate (per second) until the first throttled one.
+from .evidence import Candidate, Evidence
+from .rate import CATCH_UP, Rate, SlotClock
+
+FIRST_RATE, FASTEST, SLOWEST = 2.0, 100_000.0, 1 / 600
+#: What each accepted POST adds to the rate until the first throttled one; less where answers take long.
 RISE = 2.0
-#: Without word from the service: seconds to wait after a throttled POST, doubled while nothing gets through.
-FIRST_WAIT, LONGEST_WAIT = 1.0, 120.0
+#: How far below the limit that is believed in to stay, at least.
+BELOW = 0.008
+#: Without word from the service: seconds to wait, and how they grow while nothing gets through.
+FIRST_WAIT, WAIT_GROWTH, LONGEST_WAIT = 1.0, 1.6, 120.0
+#: How much more is tried: while in doubt, and of a limit that is believed in.
+BOLD, CAREFUL = 1.3, 1.06
+#: Seconds until more is tried: while in doubt, then by how often the limit was confirmed.
+DOUBTFUL, PATIENCE = 1.0, (20.0, 60.0, 180.0, 600.0)
 
 
 class RateFinder:
-    """Found rate in POSTs a second. `ceiling` is the told rate, or infinite."""
+    """The rate, in POSTs a second. `ceiling` is the told rate, or infinite; `rate` is one found earlier."""
 
     def __init__(
         self, *, now: float, ceiling: float = math.inf, rate: float | None = None, rng: random.Random
     ) -> None:
         self._rng = rng
         self._ceiling = ceiling
-        self._finding = rate is None
-        self.rate = min(ceiling, rate or (FIRST_RATE if ceiling == math.inf else ceiling))
+        #: whether no throttled answer was seen yet
+        self.finding = rate is None
+        self.target = rate if rate is not None else ceiling
+        self.rate = min(ceiling, rate if rate is not None else FIRST_RATE if ceiling == math.inf else ceiling)
         self._next = -math.inf
-        self._event_at = -math.inf
-        self._in_a_row = 0
-        self._cycle_from = now
-        self._cycle: deque[float] = deque(maxlen=4096)
-        self._clean_since = now
-        self._failed_rate = math.inf
-        self._step = 0.02
-
-    @property
-    def finding(self) -> bool:
-        return self._finding
+        self._evidence = Evidence()
+        self._quickest = math.inf  # the shortest answer time seen: about a round trip
+        self._event_at = -math.inf  # when the last event was noticed
+        self._events_in_a_row = 0
+        self._alone = False  # one POST at a time until one gets through
+        self._belief: Candidate | None = None
+        self._guard: SlotClock | None = None  # keeps the window that is believed in
+        self._sure = False  # whether nothing else fits as well
+        self._confirmed = 0  # tries in a row that were throttled
+        self._passed = 0  # tries in a row that got through
+        self._try_at = now + PATIENCE[0]
+        self._trying_until: float | None = None
 
     def ready_at(self) -> float:
-        return self._next
+        """The earliest instant at which the next POST may begin, as far as the rate goes."""
+        return max(self._next, self._guard.ready_at()) if self._guard else self._next
 
     def begin(self, now: float) -> None:
+        if self._guard:
+            self._guard.begin(now)
         slot = 1 / self.rate
-        self._next = (self._next if now - self._next <= min(0.05, slot) else now) + slot
+        if self._alone:
+            slot = max(slot, 1.5 * min(self._quickest, 5.0) + 0.02)
+        self._next = (self._next if now - self._next <= min(CATCH_UP, slot) else now) + slot
 
     def accepted(self, began: float, now: float) -> None:
-        self._cycle.append(began)
-        if began > self._event_at:
-            self._in_a_row = 0
-        if self._finding:
-            self.rate = min(self._ceiling, FASTEST, self.rate + RISE)
-        elif now - self._clean_since > max(1.0, 8 / self.rate):
-            self._clean_since = now
-            self.rate = min(self._ceiling, self.rate * (1 + self._step))
-            self._step = min(0.5, self._step * (2 if self.rate < 0.95 * self._failed_rate else 1))
+        """A POST got through."""
+        took = now - began
+        self._quickest = min(self._quickest * 1.01, took)
+        self._evidence.accepted(began)
+        if self.finding:
+            rise = RISE * min(3.0, 1 + self.rate / 200) / (1 + 2 * took)
+            self.rate = self._clamped(self.rate + rise)
+            return
+        if began > self._event_at and self._events_in_a_row:
+            self._got_through(began, now)
+        elif self._trying_until is not None:
+            if began > self._trying_until:
+                self._try_passed(now)
+        elif now > self._try_at and self.rate < self._ceiling:
+            self._try_more(now)
 
     def throttled(self, began: float, now: float, retry_after: float | None) -> float:
         """A POST was throttled: the instant until which nobody may begin one."""
-        if began <= self._event_at:
+        if began <= self._event_at:  # it was under way when the event was noticed
             return now + (retry_after or 0.0)
-        self._in_a_row += 1
+        self._quickest = min(self._quickest * 1.01, now - began)
+        self._evidence.throttled(began)
+        self._events_in_a_row += 1
+        self._confirmed += self._trying_until is not None
+        self._trying_until = None
+        self._passed = 0
+        self.finding = False
         wait = retry_after
         if wait is None:
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._in_a_row - 1)) * self._rng.uniform(1, 1.2)
-        passed = sum(1 for instant in self._cycle if instant > self._cycle_from)
-        through = passed / max(now + wait - self._cycle_from, 1e-3)
-        if self._in_a_row == 1:
-            self._failed_rate = self.rate
-            self.rate = max(SLOWEST, min(self.rate * 0.9, max(through, self.rate / 4)))
-            self._cycle_from = now
-            self._finding = False
-            self._step = 0.01
+            wait = FIRST_WAIT * WAIT_GROWTH ** (self._events_in_a_row - 1) * self._rng.uniform(1.0, 1.2)
+            wait = min(LONGEST_WAIT, wait)
+        since, self._event_at = self._event_at, now
+        gate = now + wait
+        self._alone = retry_after is None or self._events_in_a_row > 1
+        self._learn(gate, since)
+        self._try_at = gate + self._patience()
+        return gate
+
+    def _got_through(self, began: float, now: float) -> None:
+        """The first POST after an event was accepted."""
+        self._events_in_a_row = 0
+        self._learn(None, -math.inf)
+        if self._alone:
+            self._alone = False
+            self._next = max(now, began + 1 / self.rate)
+        self._try_at = now + self._patience()
+
+    def _learn(self, at: float | None, since: float) -> None:
+        """Work out what fits if a POST gets through at `at`; `since` is when the event before was."""
+        fits = self._evidence.candidates(self._blur(), at)
+        if not fits and since > -math.inf:
+            self._evidence.forget_before(since)
+            fits = self._evidence.candidates(self._blur(), at)
+        if fits:
+            self._believe(_likeliest(fits), fits)
+        elif at is not None:  # a service that counts otherwise: what got through from event to event
+            start = max(since, self._evidence.accepted_at[0] if self._evidence.accepted_at else at - 1.0)
+            passed = max(self._evidence.held(start, at), 0.5)
+            self._belief = self._guard = None
+            self._sure = False
+            self._set(passed / max(at - start, 0.1))
+
+    def _believe(self, limit: Candidate, fits: list[Candidate]) -> None:
+        """Keep a limit exactly, with room for POSTs that are squeezed together on their way."""
+        self._belief = limit
+        self._sure = limit.round and not any(one.round and one is not limit for one in fits)
+        margin = 1 + min(0.05, self._blur() / 10 / limit.seconds)
+        recent = self._evidence.accepted_at[-limit.count :]
+        self._guard = SlotClock(Rate(limit.count, limit.seconds * margin), begun=recent)
+        self._set(limit.rate / margin)
+
+    def _set(self, target: float) -> None:
+        self.target = target
+        self.rate = self._clamped(target / (1 + BELOW))
+
+    def _patience(self) -> float:
+        window = self._belief.seconds if self._belief else 1.0
+        if not self._sure and not self._confirmed:
+            return max(DOUBTFUL, window / 2)
+        return max(PATIENCE[min(self._confirmed, 3)], 3 * window)
+
+    def _try_more(self, now: float) -> None:
+        """Go faster for a while: as the next limit that fits, or by a step."""
+        window = self._belief.seconds if self._belief else 1.0
+        faster = [one for one in self._evidence.candidates(self._blur()) if one.rate > 1.05 * self.target]
+        if faster and not self._confirmed:
+            self._believe(_likeliest(faster), faster)
         else:
-            self.rate = max(SLOWEST, self.rate / 2)
-        self._event_at = now
-        self._clean_since = now + wait
-        return now + wait
+            self._belief = self._guard = None
+            step = CAREFUL if self._sure or self._confirmed else BOLD ** (1 + self._passed)
+            self._set(self.target * step)
+        self._trying_until = now + max(1.1 * window, min(20 / self.rate, 20.0), 0.5)
+
+    def _try_passed(self, now: float) -> None:
+        """More than the limit that was believed in got through: it was another one."""
+        self._passed += 1
+        self._confirmed = 0
+        self._trying_until = None
+        if self._belief is None:
+            self._sure = False
+            fits = [one for one in self._evidence.candidates(self._blur()) if one.rate > 0.95 * self.target]
+            if fits:
+                self._believe(_likeliest(fits), fits)
+        self._try_at = now + (self._patience() if self._belief else 0.0)
+
+    def _blur(self) -> float:
+        """How far the order of POSTs at the service may be off, in seconds: part of a round trip."""
+        return 0.02 + 0.5 * min(self._quickest, 5.0)
+
+    def _clamped(self, rate: float) -> float:
+        return max(SLOWEST, min(rate, self._ceiling, FASTEST))
+
+
+def _likeliest(fits: list[Candidate]) -> Candidate:
+    """The slowest of those with a number that people choose, else the slowest."""
+    return next((one for one in fits if one.round), fits[0])

@@ -7,7 +7,6 @@ one event.
 
 import math
 import random
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,7 +52,8 @@ class SubmitPacer:
         )
         self._in_flight = InFlight(most=max_in_flight, now=now, found=saved.get("in_flight"))
         self._gate = now + max(0.0, saved.get("gate", -math.inf) - wall)
-        self._open: deque[float] = deque()
+        self._open: dict[int, float] = {}  # ticket -> begin of each POST that has no answer yet
+        self._tickets = 0
 
     def tasks_in_flight(self, n: int) -> None:
         """At start: `n` tasks were accepted earlier and have not ended."""
@@ -69,33 +69,42 @@ class SubmitPacer:
             at = max(at, self._clock.ready_at())
         return max(0.0, at - now)
 
-    def begin(self, now: float) -> None:
-        """Take the permit: a POST is open from now on."""
+    def begin(self, now: float) -> int:
+        """Take the permit: a POST is open from now on. The ticket tells its answer from others."""
         self._in_flight.begin(now, len(self._open))
         self._finder.begin(now)
         if self._clock:
             self._clock.begin(now)
-        self._open.append(now)
+        self._tickets += 1
+        self._open[self._tickets] = now
+        return self._tickets
 
-    def cancel_begin(self, now: float) -> None:
+    def cancel_begin(self, now: float, ticket: int | None = None) -> None:
         """Give the permit back: nothing was sent."""
         if self._open:
-            self._open.pop()
+            self._open.pop(ticket if ticket is not None else max(self._open), None)
             self._in_flight.probing = False
             if self._clock:
                 self._clock.cancel()
 
-    def accepted(self, now: float, headers: Mapping[str, str]) -> None:
-        self._finder.accepted(self._close(now), now)
+    def accepted(self, now: float, headers: Mapping[str, str], ticket: int | None = None) -> None:
+        self._finder.accepted(self._close(now, ticket), now)
         self._in_flight.accepted()
 
-    def rejected(self, now: float, headers: Mapping[str, str]) -> None:
-        self._finder.accepted(self._close(now), now)
+    def rejected(self, now: float, headers: Mapping[str, str], ticket: int | None = None) -> None:
+        self._finder.accepted(self._close(now, ticket), now)
         self._in_flight.probing = False
 
-    def throttled(self, now: float, kind: str, retry_after: float | None, headers: Mapping[str, str]) -> None:
+    def throttled(
+        self,
+        now: float,
+        kind: str,
+        retry_after: float | None,
+        headers: Mapping[str, str],
+        ticket: int | None = None,
+    ) -> None:
         """The service said "too much": `kind` is `rate`, `concurrency`, `unavailable` or "" (not said)."""
-        began = self._close(now)
+        began = self._close(now, ticket)
         if kind == "concurrency":
             self._in_flight.too_many(now)
             self._gate = max(self._gate, now + (retry_after if retry_after is not None else 1.0))
@@ -106,12 +115,12 @@ class SubmitPacer:
             self._in_flight.probing = False
             self._gate = max(self._gate, self._finder.throttled(began, now, retry_after))
 
-    def not_sent(self, now: float) -> None:
-        self._close(now)
+    def not_sent(self, now: float, ticket: int | None = None) -> None:
+        self._close(now, ticket)
         self._in_flight.probing = False
 
-    def in_doubt(self, now: float) -> None:
-        self._close(now)
+    def in_doubt(self, now: float, ticket: int | None = None) -> None:
+        self._close(now, ticket)
         self._in_flight.probing = False
 
     def ended(self, now: float) -> None:
@@ -138,6 +147,8 @@ class SubmitPacer:
             state["begun"] = thinned(begun)
         return state
 
-    def _close(self, now: float) -> float:
-        """One open POST got its answer; the oldest is taken, which is right on average. Returns its begin."""
-        return self._open.popleft() if self._open else now
+    def _close(self, now: float, ticket: int | None) -> float:
+        """One open POST got its answer (without a ticket: the oldest). Returns when it began."""
+        if ticket is None:
+            ticket = min(self._open, default=0)
+        return self._open.pop(ticket, now)

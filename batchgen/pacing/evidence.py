@@ -1,0 +1,89 @@
+"""Which limit fits what was seen? "At most N in any W seconds", for every W that people choose.
+
+Accepted POSTs say that N is at least the most that any W seconds held; a throttled one says that N is at most
+what the W seconds before it held. A W for which both can't be true is refuted. What is left are candidates.
+
+Worked example: 40 POSTs within 1.9 s are accepted, the next is throttled, and one 1 s later is accepted. Had the
+limit been 40 in 3 s, that one would have been throttled too; so it is 40 in 2 s (20/s), or 34 in 1 s, which is
+what the last second held. 40 is a number that people choose, 34 is not.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+#: Windows that services are seen to use, in seconds.
+WINDOWS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+#: Accepted POSTs that are remembered.
+REMEMBERED = 4000
+#: Throttled POSTs that are remembered: services change, and others may use the same key.
+EVENTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """At most `count` in any `seconds` seconds."""
+
+    count: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+    @property
+    def round(self) -> bool:
+        """Whether a person would choose this number."""
+        count = self.count
+        while count % 10 == 0:
+            count //= 10
+        return count in (1, 2, 3, 4, 5, 6, 8, 12, 15, 20, 24, 25, 30, 40, 50, 60)
+
+
+class Evidence:
+    """What was accepted and what was throttled, by the instants at which the POSTs began."""
+
+    def __init__(self) -> None:
+        self.accepted_at: list[float] = []
+        self._throttled_at: list[float] = []
+
+    def accepted(self, began: float) -> None:
+        """Begins come nearly in order; a late one is put where it belongs."""
+        times = self.accepted_at
+        if times and began < times[-1]:
+            times.insert(bisect_right(times, began), began)
+        else:
+            times.append(began)
+        if len(times) > 2 * REMEMBERED:
+            del times[:REMEMBERED]
+
+    def throttled(self, began: float) -> None:
+        """A POST that began then was throttled: no window before it has room for more than it held."""
+        self._throttled_at = [*self._throttled_at[1 - EVENTS :], began]
+
+    def held(self, after: float, until: float) -> int:
+        """How many accepted POSTs began in that stretch of time."""
+        return bisect_right(self.accepted_at, until) - bisect_right(self.accepted_at, after)
+
+    def candidates(self, blur: float, at: float | None = None) -> list[Candidate]:
+        """The limits that fit, slowest first. `blur` is how far instants may be off, in seconds.
+
+        `at`: a POST is taken to be accepted then.
+        """
+        times = self.accepted_at if at is None else [*self.accepted_at, at]
+        found = []
+        for window in WINDOWS if self._throttled_at else ():
+            most = min(self.held(began - window, began) for began in self._throttled_at)
+            surely = window - min(blur + 0.01 * window, window / 2)
+            if most and not _exceeded(times, surely, most):
+                found.append(Candidate(most, window))
+        return sorted(found, key=lambda one: one.rate)
+
+    def forget_before(self, instant: float) -> None:
+        """Start again: only what began from `instant` on counts."""
+        del self.accepted_at[: bisect_left(self.accepted_at, instant)]
+        self._throttled_at = [began for began in self._throttled_at if began >= instant]
+
+
+def _exceeded(times: list[float], window: float, most: int) -> bool:
+    """Whether any window of that length held more than `most`."""
+    return any(times[i + most] - times[i] < window for i in range(len(times) - most))

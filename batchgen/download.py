@@ -3,24 +3,36 @@
     part (of an earlier try?) -> GET, from where it ends -> all bytes there? -> really a video? -> its name
 
 Nothing here touches the ledger or the service: a download that fails changes no job. A file under its final
-name is always whole. What each answer of the file host means is in `_fetch`.
+name is always whole. What each answer of the file host means is in `file_answer`.
 """
 
 import asyncio
 import errno
 import hashlib
 import random
-import re
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from batchgen.api.files import FileAnswer, FileHost, FileRefused, FileTrouble
+from batchgen.file_answer import (
+    AgainFromStart,
+    DownloadError,
+    check_answer,
+    check_range,
+    kind_of,
+    note_of,
+    size_of,
+    too_large,
+)
 from batchgen.mp4 import Flaw, Video, may_be_mp4, read_mp4
 from batchgen.part import Note, Part
 from batchgen.webm import may_be_webm, read_webm
+
+__all__ = ["DEFAULT", "DownloadError", "Downloaded", "Limits", "download", "is_whole"]
 
 MAX_BYTES = 2_000_000_000
 #: Left free on the disk, for the ledger and the results.
@@ -30,8 +42,6 @@ PAUSES = (1.0, 4.0, 15.0)
 #: Slower than this for a whole window counts as stuck: less than a byte a millisecond.
 MIN_SPEED, SPEED_WINDOW = 1_000, 60.0
 _WRITE_SIZE = 1024 * 1024
-
-Kind = Literal["gone", "refused", "not_a_video", "too_large", "disk_full", "disk", "network", "http"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +54,6 @@ class Downloaded:
     seconds: float | None = None
     width: int | None = None
     height: int | None = None
-
-
-class DownloadError(Exception):
-    """Why a video is not on disk, in a sentence for a person; the job stays as it is.
-
-    kind          meaning                                           then
-    gone          400, 401, 403, 404, 410: mostly a URL that ended  ask the task for a fresh URL, once
-    network       unreachable, cut, slow, 429, 5xx                  again later; what is there is kept
-    disk_full     no room (the part is removed)                     again when there is room
-    disk          the folder or the disk refuses otherwise          again when it is mended
-    refused       the URL's scheme or address is not allowed        a person decides
-    not_a_video   another thing than a whole video                  again later, perhaps
-    too_large     more than the limit                               a higher limit
-    http          an answer that makes no sense                     again later, perhaps
-    """
-
-    def __init__(
-        self, kind: Kind, message: str, *, status: int | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.status = status
-        self.retry_after = retry_after
-
-
-class _AgainFromStartError(Exception):
-    """What is in the part can't be gone on with: start with nothing, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +88,10 @@ async def download(files: FileHost, url: str, target: Path, limits: Limits = DEF
             return await _download(files, url, part, target, limits)
     except TimeoutError:
         raise DownloadError("network", f"the video was not there after {limits.deadline:g} seconds") from None
+    except DownloadError as error:
+        if error.kind == "too_large":
+            await _in_thread(part.discard)
+        raise
     except OSError as error:
         failure = _disk_error(error)
         if failure.kind == "disk_full":
@@ -136,7 +122,7 @@ async def _download(files: FileHost, url: str, part: Part, target: Path, limits:
             if not part.note.is_complete(url):
                 await _fetch(files, url, part, limits)
             return await _finish(part, target)
-        except _AgainFromStartError:
+        except AgainFromStart:
             if not resumed:
                 message = "the file host's answer contradicts itself about the video's length"
                 raise DownloadError("http", message) from None
@@ -162,11 +148,11 @@ async def _fetch(files: FileHost, url: str, part: Part, limits: Limits) -> None:
     headers = {"Range": f"bytes={asked}-", "If-Range": validator} if asked else {}
     try:
         async with files.stream(url, headers) as answer:
-            _check_answer(answer, asked)
+            check_answer(answer.status, answer.headers, asked)
             if answer.status == 206:
-                part.expect(_check_range(answer, part.note, asked))
+                part.expect(check_range(answer.headers, part.note, asked))
             else:
-                await _in_thread(part.begin, _note(url, answer))
+                await _in_thread(part.begin, note_of(url, answer.headers))
             await _check_room(part, limits)
             await _read_body(answer, part, limits)
     except FileRefused as error:
@@ -174,68 +160,19 @@ async def _fetch(files: FileHost, url: str, part: Part, limits: Limits) -> None:
     except FileTrouble as error:
         raise DownloadError("network", str(error)) from None
     finally:
-        await _in_thread(part.sync)
-
-
-def _check_answer(answer: FileAnswer, asked: int) -> None:
-    """Let 200, and 206 when a range was asked for, pass; everything else is a reason to stop."""
-    status = answer.status
-    if status == 416 and asked:
-        raise _AgainFromStartError
-    if status in {400, 401, 403, 404, 410}:
-        raise DownloadError("gone", f"the file host no longer gives the video (HTTP {status})", status=status)
-    if status in {408, 425, 429} or status >= 500:
-        after = answer.headers.get("retry-after", "")
-        seconds = float(after) if re.fullmatch(r"[0-9]{1,6}", after) else None
-        message = f"the file host can't give the video now (HTTP {status})"
-        raise DownloadError("network", message, status=status, retry_after=seconds)
-    if status != 200 and not (status == 206 and asked):
-        raise DownloadError("http", f"the file host answered with HTTP {status}", status=status)
-    encoding = answer.headers.get("content-encoding", "").strip().lower()
-    if encoding not in {"", "identity"}:
-        raise DownloadError("http", f"the file host sends the video encoded ({encoding[:40]})", status=status)
-
-
-def _check_range(answer: FileAnswer, note: Note, asked: int) -> int:
-    """The whole length by a 206; refuses one that is no continuation of the file that the part is of."""
-    found = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", _header(answer, "content-range"))
-    if not found:
-        raise _AgainFromStartError
-    first, last, total = (int(number) for number in found.groups())
-    etag, length = _header(answer, "etag"), _header(answer, "content-length")
-    right = (
-        first == asked
-        and first <= last < total
-        and total == (note.total or total)
-        and (not etag or not note.etag or etag == note.etag)
-        and (not length or length == str(last - first + 1))
-    )
-    if not right:
-        raise _AgainFromStartError
-    return total
-
-
-def _note(url: str, answer: FileAnswer) -> Note:
-    length = _header(answer, "content-length")
-    framed = re.fullmatch(r"[0-9]{1,18}", length) and not _header(answer, "transfer-encoding")
-    total = int(length) if framed else None
-    etag, modified, date = (_header(answer, name) for name in ("etag", "last-modified", "date"))
-    return Note.of(url, etag=etag, last_modified=modified, date=date, total=total)
-
-
-def _header(answer: FileAnswer, name: str) -> str:
-    return answer.headers.get(name, "").strip()
+        with suppress(OSError):  # what could not be synced is fetched again; a full disk shows in `finish`
+            await _in_thread(part.sync)
 
 
 async def _check_room(part: Part, limits: Limits) -> None:
     total = part.note.total or 0
     if total > limits.max_bytes:
-        raise _too_large(total, limits)
+        raise too_large(total, limits.max_bytes)
     free = await _in_thread(limits.free_bytes, part.path.parent)
     if total - part.length + limits.disk_margin > free:
-        message = f"the disk has {_size(free)} left, the video needs {_size(total - part.length)}"
+        message = f"the disk has {size_of(free)} left, the video needs {size_of(total - part.length)}"
         await _in_thread(part.discard)
-        raise DownloadError("disk_full", message + f" and {_size(limits.disk_margin)} to spare")
+        raise DownloadError("disk_full", message + f" and {size_of(limits.disk_margin)} to spare")
 
 
 async def _read_body(answer: FileAnswer, part: Part, limits: Limits) -> None:
@@ -249,15 +186,19 @@ async def _read_body(answer: FileAnswer, part: Part, limits: Limits) -> None:
             window_bytes += len(chunk)
             have = part.length + len(waiting)
             if have > (limits.max_bytes if total is None else total):
-                raise _too_large(have, limits) if total is None else _AgainFromStartError
+                raise too_large(have, limits.max_bytes) if total is None else AgainFromStart
             if len(waiting) >= _WRITE_SIZE:
                 await _write(part, waiting)
             if clock() - window_start >= limits.speed_window:
                 if window_bytes < limits.min_speed * limits.speed_window:
-                    raise DownloadError("network", "the file host sends the video too slowly")
+                    raise FileTrouble("the file host sends the video too slowly")
                 window_start, window_bytes = clock(), 0
-    except (FileTrouble, asyncio.CancelledError):
+    except FileTrouble:
         await _write(part, waiting)  # the next try goes on from here
+        raise
+    except asyncio.CancelledError:
+        with suppress(DownloadError, OSError):  # nothing may take the cancel's place
+            await _write(part, waiting)
         raise
     await _write(part, waiting)
     if total is not None and part.length < total:
@@ -268,7 +209,7 @@ async def _write(part: Part, waiting: bytearray) -> None:
     """Append what waits. The first bytes tell a web page or an error document: no need to fetch the rest."""
     head = bytes(waiting[:512]) if not part.length else b""
     if len(head) >= 8 and not may_be_mp4(head) and not may_be_webm(head):
-        raise DownloadError("not_a_video", f"the file host sent {_kind_of(head)} instead of a video")
+        raise DownloadError("not_a_video", f"the file host sent {kind_of(head)} instead of a video")
     if waiting:
         await _in_thread(part.write, bytes(waiting))
         waiting.clear()
@@ -290,29 +231,10 @@ def _read_video(part: Part) -> Video | Flaw:
     return read_webm(file) if may_be_webm(head) else read_mp4(file)
 
 
-def _kind_of(head: bytes) -> str:
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "a web page (HTML)"
-    if start.startswith(b"<"):
-        return "an XML document"
-    if start.startswith((b"{", b"[")):
-        return "a JSON document"
-    return "something else" if start else "nothing"
-
-
 def _disk_error(error: OSError) -> DownloadError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return DownloadError("disk_full", f"the disk is full ({error.strerror})")
     return DownloadError("disk", f"the video can't be written: {error.strerror or error}")
-
-
-def _too_large(size: int, limits: Limits) -> DownloadError:
-    return DownloadError("too_large", f"the video is larger ({_size(size)}) than {_size(limits.max_bytes)}")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 T = TypeVar("T")
@@ -325,4 +247,6 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # looked at, so that asyncio does not report it as lost
         raise

@@ -119,7 +119,8 @@ class Part:
 
     def put_away(self) -> None:
         """Close the part; keep it only where a later try can go on from it."""
-        if self.note.etag or self.note.last_modified or 0 < self.length == self.note.total:
+        can_go_on = self.note.etag or self.note.last_modified or self.length == self.note.total
+        if self.length and can_go_on:
             self.close()
         else:
             self.discard()

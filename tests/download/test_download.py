@@ -335,21 +335,30 @@ def test_an_encoded_body_is_refused(target: Path, encoding: str) -> None:
 
 
 def test_a_video_over_the_limit_is_refused_before_it_is_read(target: Path) -> None:
-    ended = fetch(target, [lambda _: [head("200 OK", Content_Length=5 * 10**9), HANG]])
+    ended = fetch(target, [lambda _: [head("200 OK", Content_Length=5 * 10**9, **TAG), HANG]])
     assert ended.error.kind == "too_large"
+    assert left(target) == []
     assert "5.0 GB" in ended.error.message
 
 
 def test_a_video_without_length_is_stopped_at_the_limit(target: Path) -> None:
-    ended = fetch(target, [lambda _: [head("200 OK"), VIDEO, VIDEO]], max_bytes=len(VIDEO) + 1)
+    ended = fetch(target, [lambda _: [head("200 OK", **TAG), VIDEO, VIDEO]], max_bytes=len(VIDEO) + 1)
     assert ended.error.kind == "too_large"
     assert left(target) == []
 
 
-def test_a_host_that_drips_is_cut_off_and_tried_again(target: Path) -> None:
+def test_a_host_that_drips_is_hung_up_on_and_asked_again(target: Path) -> None:
     """Faster than any single read's limit, slower than any use (here every chunk ends a window)."""
-    ended = fetch(target, [cut(VIDEO, 5000, **TAG), ranged(VIDEO, **TAG)], speed_window=1e-9, min_speed=10**15)
-    assert ended.error.kind == "network"
+    plays = [cut(VIDEO, 5000, how=HANG, **TAG), ranged(VIDEO, **TAG)]
+    ended = fetch(target, plays, speed_window=1e-9, min_speed=10**15)
+    assert target.read_bytes() == VIDEO
+    assert ended.requests[1].start == 5000
+    ended = fetch(
+        target,
+        [lambda _: [head("200 OK", Content_Length=len(VIDEO)), VIDEO[:9], HANG]],
+        min_speed=10**15,
+        speed_window=1e-9,
+    )
     assert "slowly" in ended.error.message
 
 

@@ -14,21 +14,17 @@ from .faults import list_faults
 from .options import Options
 from .server import serve
 
-_KINDS: dict[str, Any] = {"port": int, "seed": int, "speed": float, "latency": float, "idle_close": float}
-_KINDS |= {"url_life": float, "file_bytes": int, "credits": int, "key_dies_after": int, "max_active": int}
-_KINDS |= {"active_status": int}
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m batchgen.sandbox", description=__doc__.split("\n")[0])
     for each in fields(Options):
         flag, text = each.metadata["flag"].partition("/")[0], each.metadata["help"].replace("%", "%%")
-        if each.default is True or each.default is False:
+        if each.metadata["type"] is bool:
             parser.add_argument(
                 flag, dest=each.name, action=argparse.BooleanOptionalAction, default=each.default, help=text
             )
             continue
-        more: dict[str, Any] = {"type": _KINDS.get(each.name, str), "default": each.default}
+        more: dict[str, Any] = {"type": each.metadata["type"], "default": each.default}
         if each.metadata.get("repeat"):
             more = {"action": "append"}
         parser.add_argument(flag, dest=each.name, help=text, metavar=each.metadata.get("metavar"), **more)

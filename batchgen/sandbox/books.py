@@ -12,7 +12,8 @@ from .audit import Audit, FaultCount, FileGet, Movement, Post, Task
 from .journal import Journal
 
 _POST_FIELDS = tuple(each.name for each in fields(Post))
-_TASK_FIELDS = tuple(each.name for each in fields(Task))
+#: What a task's line holds beside its POST's.
+_TASK_FIELDS = ("number", "created", "duration", "clip", "fault")
 
 
 class Books:
@@ -27,7 +28,8 @@ class Books:
         self.faults: dict[str, FaultCount] = {}
         self.get_statuses: Counter[int] = Counter()
         self.arrived = self.gets = self.file_gets = self.granted = self.spent = 0
-        self.lives, self.port, self.last_now, self.last_wall = 0, 0, 0.0, 0.0
+        self.ports = [0, 0]
+        self.lives, self.last_now, self.last_wall = 0, 0.0, 0.0
         self._salt = secrets.token_hex(8)
         self._touched: set[str] = set()
         self._counted = False
@@ -37,10 +39,14 @@ class Books:
                 self._replay(entry)
         self.lives += 1
 
-    def start(self, port: int, now: float) -> None:
-        """Note that a life begins, on this port, at this task time."""
-        self.port = port
-        self._write({"start": {"salt": self._salt, "port": port, "now": now, "wall": time.time()}})
+    def start(self, ports: list[int], now: float) -> None:
+        """Note that a life begins: the ports of the service and of the file host, and the task time."""
+        self.ports = ports
+        self._write({"start": {"salt": self._salt, "ports": ports}, "now": now, "wall": time.time()})
+
+    def moved(self, now: float) -> None:
+        """Note that time was moved by hand."""
+        self._write({"now": now, "wall": time.time()})
 
     def next_post(self) -> int:
         """The number of the POST that just arrived."""
@@ -52,10 +58,10 @@ class Books:
         h = blake2b(f"{self._salt}:{number}".encode(), digest_size=16).hexdigest()
         return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
-    def accept(self, post: Post, task: Task, now: float) -> None:
+    def accept(self, post: Post, task: Task) -> None:
         """Create the task and take its credits."""
         self._add_task(post, task)
-        self._write({"post": _values(post, _POST_FIELDS), "task": _values(task, _TASK_FIELDS), "now": now})
+        self._write({"post": _values(post, _POST_FIELDS), "task": _values(task, _TASK_FIELDS)})
 
     def record(self, post: Post) -> None:
         """Keep a POST that created nothing."""
@@ -159,13 +165,15 @@ class Books:
 
     def _replay(self, entry: dict[str, Any]) -> None:
         match entry:
-            case {"post": values, "task": task, "now": now}:
-                self.last_now, self.last_wall = now, values[2]
-                self._add_task(Post(*values), Task(*task))
-                self.arrived = max(self.arrived, values[0])
+            case {"post": values, "task": values_too}:
+                post = self._replay_post(values)
+                task = _task_of(post, *values_too)
+                self.last_now, self.last_wall = task.created, post.wall
+                self._add_task(post, task)
+                if task.fault:
+                    self.planned(task.fault)
             case {"post": values}:
-                self.posts.append(Post(*values))
-                self.arrived = max(self.arrived, values[0])
+                self.posts.append(self._replay_post(values))
             case {"refund": task_id, "credits": amount, "at": at}:
                 self._refund(task_id, amount, at)
             case {"grant": amount, "at": at}:
@@ -180,10 +188,36 @@ class Books:
                 self.get_statuses = Counter({int(status): count for status, count in statuses.items()})
                 self.gets, self.file_gets, arrived = totals
                 self.arrived = max(self.arrived, arrived)
-            case {"start": start}:
-                self.lives += 1
-                self._salt, self.port = start["salt"], start["port"]
-                self.last_now, self.last_wall = start["now"], start["wall"]
+            case {"now": now, "wall": wall}:
+                self.last_now, self.last_wall = now, wall
+                if "start" in entry:
+                    self.lives += 1
+                    self._salt, self.ports = entry["start"]["salt"], entry["start"]["ports"]
+
+    def _replay_post(self, values: list[Any]) -> Post:
+        post = Post(*values)
+        self.arrived = max(self.arrived, post.n)
+        if post.fault:
+            self.planned(post.fault).fired += post.fired
+        return post
+
+
+def _task_of(post: Post, number: int, created: float, duration: float, clip: str, fault: str) -> Task:
+    """The task of an accepted POST."""
+    return Task(
+        task_id=post.task_id,
+        number=number,
+        post=post.n,
+        created=created,
+        duration=duration,
+        clip=clip,
+        credits=post.credits,
+        provider=post.provider,
+        model=post.model,
+        scene=post.scene,
+        prompt=post.prompt,
+        fault=fault,
+    )
 
 
 def _values(thing: Post | Task, names: tuple[str, ...]) -> list[Any]:

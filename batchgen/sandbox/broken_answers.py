@@ -63,6 +63,11 @@ def _conflict(m: Moment) -> Wire:
     return Wire(409, json.dumps(said).encode())
 
 
+def _id_and_error(m: Moment) -> Wire:
+    said = {"id": _task_id(m), "error": {"code": "upstream_error", "message": "The provider did not answer."}}
+    return Wire(200, json.dumps(said).encode())
+
+
 def _envelope_500(_: Moment) -> Wire:
     return Wire(200, json.dumps({"code": 500, "msg": "Server exception, please try again later."}).encode())
 
@@ -90,13 +95,9 @@ def _fault(name: str, does: str, make: Callable[[Moment], Wire], arg: str = "") 
 BROKEN = table(
     _fault("reset-after", "RST instead of an answer", lambda _: nothing("rst")),
     _fault("drop-after", "closes the connection instead of an answer", lambda _: nothing("fin")),
-    _fault(
-        "hang-after", "no answer for 300 s, then closes", lambda m: nothing("fin", m.seconds(300)), "seconds"
-    ),
+    _fault("hang-after", "no answer for 300 s, then closes", lambda m: nothing("fin", m.seconds(300)), "seconds"),
     _fault("slow", "the proper answer after 10 s", lambda m: again(m, delay=m.seconds(10)), "seconds"),
-    _fault(
-        "drip", "the proper answer, trickling over 30 s", lambda m: again(m, drip=m.seconds(30)), "seconds"
-    ),
+    _fault("drip", "the proper answer, trickling over 30 s", lambda m: again(m, drip=m.seconds(30)), "seconds"),
     _fault("accept-error", "JSON error (500, or any status)", error_json, "status"),
     _fault("accept-page", "a proxy's HTML error page (502, or any status)", error_page, "status"),
     _fault(
@@ -113,6 +114,7 @@ BROKEN = table(
     _fault("accept-unavailable-page", "503 with Retry-After as a page", unavailable_page, "seconds"),
     _fault("accept-redirect", "308 (or another status) after acceptance", redirect, "redirect"),
     _fault("accept-conflict", "409 with the task's id", _conflict),
+    _fault("id-and-error", "200 with the task's id and an error", _id_and_error),
     _fault("accept-envelope-500", "200 with `code` 500 in the body", _envelope_500),
     _fault(
         "truncate",
@@ -174,12 +176,8 @@ BROKEN = table(
     ),
     _fault("empty", "200 with an empty body", lambda m: body(m, b"")),
     _fault("no-content", "204", lambda _: Wire(204, kind="", framing="none")),
-    _fault(
-        "created-201", "201 and the proper body (no fault: it must be accepted)", lambda m: Wire(201, m.body)
-    ),
-    _fault(
-        "accepted-202", "202 and the proper body (no fault: it must be accepted)", lambda m: Wire(202, m.body)
-    ),
+    _fault("created-201", "201 and the proper body (no fault: it must be accepted)", lambda m: Wire(201, m.body)),
+    _fault("accepted-202", "202 and the proper body (no fault: it must be accepted)", lambda m: Wire(202, m.body)),
     _fault("html", "200 with an HTML page", lambda _: page(200, "Welcome", "Sign in to go on.")),
     _fault("not-json", "200 with plain text called JSON", lambda m: body(m, _NOT_JSON)),
     _fault("bad-utf8", "JSON with bytes that are not UTF-8", lambda m: _extra(m, b'"\xff\xfe\xc3"')),
@@ -206,9 +204,7 @@ BROKEN = table(
         lambda m: _extra(m, b'"' + b"x" * (m.number(2) << 20) + b'"'),
         "count",
     ),
-    _fault(
-        "bad-gzip", "said to be gzip, and is not", lambda m: body(m, m.body, [("Content-Encoding", "gzip")])
-    ),
+    _fault("bad-gzip", "said to be gzip, and is not", lambda m: body(m, m.body, [("Content-Encoding", "gzip")])),
     _fault(
         "gzip",
         "properly gzipped (no fault: it must be accepted)",

@@ -26,18 +26,14 @@ def choose(options: dict[str, Any], number: int) -> str:
     if wanted in {"1:1", "square"}:
         return "square"
     width, _, height = wanted.partition(":")
-    if wanted in {"portrait", "vertical"} or (
-        width.isdigit() and height.isdigit() and int(width) < int(height)
-    ):
+    if wanted in {"portrait", "vertical"} or (width.isdigit() and height.isdigit() and int(width) < int(height)):
         return "portrait"
     return LANDSCAPE[number % len(LANDSCAPE)]
 
 
 def video(name: str, task_id: str, prompt: str, size: int = 0) -> bytes:
     """The MP4 of a task; with `size`, padded with a `free` box to at least that many bytes."""
-    note = json.dumps({"task": task_id, "prompt": prompt[:1000]}, ensure_ascii=False).encode(
-        "utf-8", "replace"
-    )
+    note = json.dumps({"task": task_id, "prompt": prompt[:1000]}, ensure_ascii=False).encode("utf-8", "replace")
     data = clip(name) + (24 + len(note)).to_bytes(4, "big") + b"uuid" + BOX_TYPE + note
     missing = size - len(data)
     if missing > 0:

@@ -90,9 +90,7 @@ def parse_duration(text: str) -> Duration:
     if m := re.fullmatch(f"lognormal:{_NUMBER}:{_NUMBER}", text):
         median, sigma = float(m[1]), float(m[2])
         normal = NormalDist()
-        return Duration(
-            text, lambda u: median * math.exp(sigma * normal.inv_cdf(min(max(u, 1e-9), 1 - 1e-9)))
-        )
+        return Duration(text, lambda u: median * math.exp(sigma * normal.inv_cdf(min(max(u, 1e-9), 1 - 1e-9))))
     if m := re.fullmatch(rf"bimodal:{_NUMBER}:{_NUMBER}:(0?\.\d+|0|1)", text):
         short, long, share = float(m[1]), float(m[2]), float(m[3])
 

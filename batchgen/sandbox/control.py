@@ -60,6 +60,7 @@ class Control:
             self._changed()
         if advance:
             service.clock.advance(float(advance))
+            service.books.moved(service.clock.now())
         if grant:
             service.books.grant(int(grant), service.clock.real())
         if away:

@@ -132,12 +132,8 @@ FILE_FAULTS = table(
     ),
     _fault("file-chunked", "in chunks, without Content-Length", lambda m: again(m, framing="chunked")),
     _fault("file-slow", "trickles over 30 s", lambda m: again(m, drip=m.seconds(30)), "seconds"),
-    _fault(
-        "file-hang", "no answer for 120 s, then closes", lambda m: nothing("fin", m.seconds(120)), "seconds"
-    ),
-    _fault(
-        "file-416", "416, whatever is asked for", lambda m: whole_or_part(m.data, m.etag, "unsatisfiable")
-    ),
+    _fault("file-hang", "no answer for 120 s, then closes", lambda m: nothing("fin", m.seconds(120)), "seconds"),
+    _fault("file-416", "416, whatever is asked for", lambda m: whole_or_part(m.data, m.etag, "unsatisfiable")),
     _fault("file-no-range", "Range is ignored: 200 with everything", _no_range),
     _fault(
         "file-changes",

@@ -39,9 +39,7 @@ GET_FAULTS = table(
     _fault("get-401", "401 in JSON", _bad_key),
     _fault("get-reset", "RST", lambda _: nothing("rst")),
     _fault("get-drop", "closes the connection without an answer", lambda _: nothing("fin")),
-    _fault(
-        "get-hang", "no answer for 120 s, then closes", lambda m: nothing("fin", m.seconds(120)), "seconds"
-    ),
+    _fault("get-hang", "no answer for 120 s, then closes", lambda m: nothing("fin", m.seconds(120)), "seconds"),
     _fault("get-slow", "the proper answer after 10 s", lambda m: again(m, delay=m.seconds(10)), "seconds"),
     _fault(
         "get-drip",

@@ -31,7 +31,7 @@ class Windows:
             while times and times[0] <= now - width:
                 times.popleft()
             if len(times) >= count:
-                wait = max(wait, times[-count] + width - now)
+                wait = max(wait, times[0] + width - now)
         if wait <= 0:
             for _, _, times in self._limits:
                 times.append(now)

@@ -50,9 +50,7 @@ LITERALS: dict[str, Literal] = {
     "kie-402": _kie(
         402, "Credits insufficient: your current balance isn't enough.", "200 with code 402: no credits"
     ),
-    "kie-422": _kie(
-        422, "The model name you specified is not supported.", "200 with code 422: a wrong request"
-    ),
+    "kie-422": _kie(422, "The model name you specified is not supported.", "200 with code 422: a wrong request"),
     "kie-429": _kie(429, "Your call frequency is too high. Please try again later.", "200 with code 429"),
     "kie-455": _kie(455, "The service is under maintenance.", "200 with code 455: maintenance"),
     "kie-500": _kie(500, "This field is required", "200 with code 500: a wrong request, said badly"),

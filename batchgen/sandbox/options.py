@@ -1,7 +1,7 @@
 """Everything that can be set about the sandbox, with the name and the help text of each option.
 
-The metadata of a field is what a command line needs: `flag`, `help` and, where there are some, `choices`,
-`repeat` (the flag may be given several times) and `metavar`. Values are checked when an `Options` is made: a
+The metadata of a field is what a command line needs: `flag`, `help`, `type` (bool is a switch) and, where
+there are some, `choices`, `repeat` (the flag may be given several times) and `metavar`. Values are checked when an `Options` is made: a
 wrong one raises ValueError with a sentence. A field with `live` may be changed while the sandbox runs.
 """
 
@@ -24,7 +24,8 @@ PRICES = {"text-to-video": 6, "image-to-video": 8, "video-to-video": 10}
 
 
 def _option(flag: str, default: Any, text: str, **more: Any) -> Any:
-    return field(default=default, metadata={"flag": flag, "help": text, **more})
+    kind = str if default is None or isinstance(default, tuple) else type(default)
+    return field(default=default, metadata={"flag": flag, "help": text, "type": kind, **more})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,15 @@ class Options:
         "--key", ("sandbox-key",), "An API key that is good.", repeat=True, metavar="KEY", live=True
     )
     key_dies_after: int | None = _option(
-        "--key-dies-after", None, "After N POSTs every key is bad (401).", metavar="N", live=True
+        "--key-dies-after", None, "After N POSTs every key is bad (401).", type=int, metavar="N", live=True
     )
     credits: int | None = _option(
-        "--credits", None, "Credits of the account; without it they never run out.", metavar="N", live=True
+        "--credits",
+        None,
+        "Credits of the account; without it they never run out.",
+        type=int,
+        metavar="N",
+        live=True,
     )
     prices: tuple[str, ...] = _option(
         "--price", (), "Another price: SCENE=CREDITS.", repeat=True, metavar="SCENE=N", live=True
@@ -74,9 +80,7 @@ class Options:
         "--manual-time", False, 'Time stands still until POST /sandbox/control {"advance": S} moves it.'
     )
     seed: int = _option("--seed", 0, "The same seed draws the same durations and faults.", metavar="N")
-    style: str = _option(
-        "--style", "documented", "The envelope of answers and errors.", choices=STYLES, live=True
-    )
+    style: str = _option("--style", "documented", "The envelope of answers and errors.", choices=STYLES, live=True)
     rate: str = _option(
         "--rate",
         "",
@@ -84,11 +88,9 @@ class Options:
         metavar="R",
         live=True,
     )
-    poll_rate: str = _option(
-        "--poll-rate", "", "GETs of tasks allowed, in the same form.", metavar="R", live=True
-    )
+    poll_rate: str = _option("--poll-rate", "", "GETs of tasks allowed, in the same form.", metavar="R", live=True)
     max_active: int | None = _option(
-        "--max-active", None, "Tasks that may run at once; more are refused.", metavar="N", live=True
+        "--max-active", None, "Tasks that may run at once; more are refused.", type=int, metavar="N", live=True
     )
     active_status: int = _option(
         "--active-status",
@@ -138,17 +140,11 @@ class Options:
         "--idle-close", 3630.0, "Real seconds after which an idle connection is closed.", metavar="S"
     )
     url_life: float | None = _option(
-        "--url-life", None, "Seconds after which a video URL is expired (403).", metavar="S", live=True
+        "--url-life", None, "Seconds after which a video URL is expired (403).", type=float, metavar="S", live=True
     )
-    fresh_urls: bool = _option(
-        "--fresh-urls", False, "Every GET of a finished task gives another URL.", live=True
-    )
-    file_host: bool = _option(
-        "--file-host", False, "Serve the videos from a second port, as another host would."
-    )
-    file_bytes: int = _option(
-        "--file-bytes", 0, "Make every video at least this large.", metavar="N", live=True
-    )
+    fresh_urls: bool = _option("--fresh-urls", False, "Every GET of a finished task gives another URL.", live=True)
+    file_host: bool = _option("--file-host", False, "Serve the videos from a second port, as another host would.")
+    file_bytes: int = _option("--file-bytes", 0, "Make every video at least this large.", metavar="N", live=True)
 
     def __post_init__(self) -> None:
         _one_of("style", self.style, STYLES)

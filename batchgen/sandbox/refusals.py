@@ -87,9 +87,7 @@ REFUSALS = table(
     ),
     _fault("reset-before", "RST before the service looked at the request", lambda _: nothing("rst")),
     _fault("drop-before", "closes the connection without an answer", lambda _: nothing("fin")),
-    _fault(
-        "hang-before", "no answer for 300 s, then closes", lambda m: nothing("fin", m.seconds(300)), "seconds"
-    ),
+    _fault("hang-before", "no answer for 300 s, then closes", lambda m: nothing("fin", m.seconds(300)), "seconds"),
     _fault("error", "the service's own error in JSON (500, or any status)", error_json, "status"),
     _fault("page", "a proxy's HTML error page (502, or any status)", error_page, "status"),
     _fault("bad-key", "401: the key is bad", _error("bad_key", "The API key is invalid or revoked.")),

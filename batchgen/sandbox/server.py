@@ -63,11 +63,13 @@ class App:
             lingering_time=0,
             tcp_keepalive=False,
         )
-        port = await self._listen(options.port, self.books.port)
-        self.service.urls.base = self.service.urls.files = f"http://{HOST}:{port}"
+        ports = list(self.books.ports)
+        ports[0] = await self._listen(options.port, ports[0])
+        self.service.urls.base = self.service.urls.files = f"http://{HOST}:{ports[0]}"
         if options.file_host:
-            self.service.urls.files = f"http://{HOST}:{await self._listen(0)}"
-        self.books.start(port, self.clock.now())
+            ports[1] = await self._listen(0, ports[1])
+            self.service.urls.files = f"http://{HOST}:{ports[1]}"
+        self.books.start(ports, self.clock.now())
         self._ticker = asyncio.create_task(self._tick())
 
     async def _listen(self, port: int, wish: int = 0) -> int:
@@ -99,6 +101,7 @@ class App:
         if self._web is not None:
             self._web.pre_shutdown()
             await self._web.shutdown(0.05)
+        await asyncio.sleep(0)  # closed transports tell their sockets one turn later
         self.service.settle()
         self.books.close()
 

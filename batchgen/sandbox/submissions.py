@@ -15,6 +15,7 @@ from .clock import chance
 from .fault import Moment
 from .faults import FAULTS
 from .limits import Windows, retry_after
+from .refusals import nothing
 from .rules import Picker, Rule
 from .service import Service, words
 from .validation import read_body
@@ -50,9 +51,12 @@ class Submissions:
             data = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(post, "too_large", "The request body is too large.")
-        except (web.RequestPayloadError, ConnectionError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             self._books.record(post)
             raise
+        except (web.RequestPayloadError, ConnectionError):
+            self._books.record(post)
+            return nothing("fin")
         post.complete, post.size, post.sha256 = True, len(data), sha256(data).hexdigest()
         body = read_body(data)
         texts = [""]
@@ -61,51 +65,51 @@ class Submissions:
             post.prompt = body.get("prompt", "")
             options = body.get("options")
             texts = [*words(post), json.dumps(options, ensure_ascii=False) if options else ""]
-        rule = self._faults.pick(post.n, texts)
-        answer = self._fault(post, body, rule, texts) if rule else self._proper(post, body, texts)[0]
+        answer = self._verdict(post, body, self._faults.pick(post.n, texts), texts)
         answer.delay += self._options.latency
         return answer
 
-    def _proper(self, post: Post, body: dict[str, Any] | str, texts: list[str]) -> tuple[Wire, Task | None]:
-        """The answer without a fault, and the task behind it if there is one. Keeps the books."""
+    def _verdict(self, post: Post, body: dict[str, Any] | str, rule: Rule | None, texts: list[str]) -> Wire:
+        """The answer, with the books kept. A fault after acceptance strikes only a POST that is accepted."""
+        fault = FAULTS[rule.name] if rule is not None else None
+        if rule is not None and fault is not None:
+            post.fault = rule.text
+            count = self._books.planned(rule.text)
+            if not fault.accepts:
+                count.fired += 1
+                return self._faulty_refusal(post, rule)
         refused = self._admission(post, body)
         if refused is not None:
-            return refused, None
+            return refused
         assert isinstance(body, dict)  # noqa: S101 a body that is a sentence was refused
-        task = self._replay(post)
-        if task is not None:
-            post.status, post.task_id, post.replayed = 200, task.task_id, True
+        previous = self._service.last_id
+        known = self._replay(post)
+        task = known or self._new_task(post, body, texts)
+        answer = self._accepted(task)
+        if rule is not None and fault is not None:
+            count.fired += 1
+            post.fired = True
+            answer = fault.make(self._moment(rule, answer, task, previous))
+        post.status, post.task_id, post.replayed = answer.code, task.task_id, known is not None
+        if known is not None:
             self._books.record(post)
         else:
-            task = self._new_task(post, body, texts)
-            post.status, post.task_id, post.credits = 200, task.task_id, task.credits
-            self._books.accept(post, task, self._service.clock.now())
+            post.credits = task.credits
+            self._books.accept(post, task)
+        return answer
+
+    def _accepted(self, task: Task) -> Wire:
         extra = {"costCredits": task.credits} if self._options.state_cost else {}
         status, said = envelopes.created(self._options.style, task, self._service.urls.base, extra)
-        return json_answer(status, said, self._limit_headers()), task
+        return json_answer(status, said, self._limit_headers())
 
-    def _fault(self, post: Post, body: dict[str, Any] | str, rule: Rule, texts: list[str]) -> Wire:
-        """The answer with a fault; one that strikes after acceptance needs a POST that is accepted."""
+    def _faulty_refusal(self, post: Post, rule: Rule) -> Wire:
+        """The answer of a fault that strikes before acceptance."""
         fault = FAULTS[rule.name]
-        post.fault = rule.text
-        count = self._books.planned(rule.text)
-        previous = self._service.last_id
-        if fault.accepts:
-            post.fired = True
-            proper, task = self._proper(post, body, texts)
-            if task is None:
-                post.fired = False
-                return proper
-            count.fired += 1
-            answer: Wire = fault.make(self._moment(rule, proper, task, previous))
-            post.status = answer.code
-            return answer
-        post.fired = True
-        count.fired += 1
         if "away" in fault.tags:
             self._service.away_for = self._service.clock.scaled(float(rule.arg or 1))
-        answer = fault.make(self._moment(rule, Wire(500), None, previous))
-        post.status, post.reason = answer.code, "fault"
+        answer: Wire = fault.make(self._moment(rule, Wire(500), None, self._service.last_id))
+        post.fired, post.status, post.reason = True, answer.code, "fault"
         self._books.record(post)
         return answer
 
@@ -130,9 +134,7 @@ class Submissions:
         price = self._service.prices[body["scene"]]
         balance = self._books.balance(options.credits)
         if balance is not None and balance < price:
-            return self._refuse(
-                post, "no_credits", "Insufficient credits.", required=price, available=balance
-            )
+            return self._refuse(post, "no_credits", "Insufficient credits.", required=price, available=balance)
         return None
 
     def _known_key(self, post: Post) -> Wire | None:
@@ -141,9 +143,7 @@ class Submissions:
         text = "This Idempotency-Key was used before"
         if self._options.idempotency == "honour":
             return (
-                None
-                if digest == post.sha256
-                else self._refuse(post, "mismatch", f"{text}, with another request.")
+                None if digest == post.sha256 else self._refuse(post, "mismatch", f"{text}, with another request.")
             )
         if self._options.idempotency == "conflict":
             _, said = envelopes.error(self._options.style, "conflict", f"{text}.")

@@ -64,9 +64,7 @@ def _slow(m: TaskMoment) -> View:
 def _backwards(m: TaskMoment) -> View:
     step = int(5 * m.elapsed / max(m.task.duration, 1e-9))
     return (
-        m.view
-        if m.ended
-        else View(("pending", "processing", "pending", "processing", "processing")[min(step, 4)])
+        m.view if m.ended else View(("pending", "processing", "pending", "processing", "processing")[min(step, 4)])
     )
 
 
@@ -97,9 +95,7 @@ def _upper(m: TaskMoment) -> View:
     return _changed(m, True, word=m.view.status.upper())
 
 
-def _fault(
-    name: str, does: str, make: Callable[[TaskMoment], View | Wire], arg: str = "", *tags: str
-) -> Fault:
+def _fault(name: str, does: str, make: Callable[[TaskMoment], View | Wire], arg: str = "", *tags: str) -> Fault:
     return Fault(name, "task", does, make, "", arg, tags=frozenset(tags))
 
 
@@ -191,8 +187,6 @@ TASK_FAULTS = table(
         "fails",
     ),
     _fault("several-urls", "three videos, or as many as given", _several, "count"),
-    _fault(
-        "odd-urls", "relative, script, ftp and file URLs before the good one, which stands twice", _odd_urls
-    ),
+    _fault("odd-urls", "relative, script, ftp and file URLs before the good one, which stands twice", _odd_urls),
     _fault("decoys", "thumbnails, a callback and the input beside the video", _decoys),
 )

@@ -123,7 +123,7 @@ class Wire(web.StreamResponse):
         if self.delay:
             await _wait(request, self.delay)
         transport = request.transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             raise ConnectionResetError("The client has gone.")
         data = self.to_bytes(head_only=request.method == "HEAD")
         if self.drip:

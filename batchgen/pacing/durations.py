@@ -83,9 +83,7 @@ class LifeTable:
         first, last = step_of(low), step_of(high)
         shares, left = [], 1.0
         for step in range(first, last + 1):
-            width = (_part(step, high) if step == last else 1.0) - (
-                _part(step, low) if step == first else 0.0
-            )
+            width = (_part(step, high) if step == last else 1.0) - (_part(step, low) if step == first else 0.0)
             gone = left * -math.expm1(-hazards[step] * max(width, 1e-6))
             shares.append(gone)
             left -= gone

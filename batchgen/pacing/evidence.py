@@ -8,7 +8,8 @@ limit been 40 in 3 s, that one would have been throttled too; so it is 40 in 2 s
 what the last second held. 40 is a number that people choose, 34 is not.
 """
 
-from bisect import bisect_left, bisect_right
+import math
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 #: Windows that services are seen to use, in seconds.
@@ -40,39 +41,52 @@ class Candidate:
 
 
 class Evidence:
-    """What was accepted and what was throttled, by the instants at which the POSTs began."""
+    """What was accepted and what was throttled, by the instants at which the POSTs began.
+
+    A throttled answer comes sooner than an accepted one, so POSTs that began before the throttled one and
+    have no answer yet are taken for accepted.
+    """
 
     def __init__(self) -> None:
         self.accepted_at: list[float] = []
+        self._open: list[float] = []
         self._throttled_at: list[float] = []
+
+    def begun(self, now: float) -> None:
+        """A POST begins."""
+        self._open.append(now)
+
+    def gone(self, began: float) -> None:
+        """An open POST is none any more."""
+        if began in self._open:
+            self._open.remove(began)
 
     def accepted(self, began: float) -> None:
         """Begins come nearly in order; a late one is put where it belongs."""
-        times = self.accepted_at
-        if times and began < times[-1]:
-            times.insert(bisect_right(times, began), began)
-        else:
-            times.append(began)
-        if len(times) > 2 * REMEMBERED:
-            del times[:REMEMBERED]
+        self.gone(began)
+        insort(self.accepted_at, began)
+        if len(self.accepted_at) > 2 * REMEMBERED:
+            del self.accepted_at[:REMEMBERED]
 
     def throttled(self, began: float) -> None:
         """A POST that began then was throttled: no window before it has room for more than it held."""
         self._throttled_at = [*self._throttled_at[1 - EVENTS :], began]
 
-    def held(self, after: float, until: float) -> int:
-        """How many accepted POSTs began in that stretch of time."""
-        return bisect_right(self.accepted_at, until) - bisect_right(self.accepted_at, after)
+    def passed(self, at: float | None = None) -> list[float]:
+        """When the POSTs began that got through, as far as is known; `at`: one more is taken to."""
+        last = self._throttled_at[-1] if self._throttled_at else -math.inf
+        likely = [began for began in self._open if began < last]
+        return sorted([*self.accepted_at, *likely]) + ([at] if at is not None else [])
 
     def candidates(self, blur: float, at: float | None = None) -> list[Candidate]:
         """The limits that fit, slowest first. `blur` is how far instants may be off, in seconds.
 
         `at`: a POST is taken to be accepted then.
         """
-        times = self.accepted_at if at is None else [*self.accepted_at, at]
+        times = self.passed(at)
         found = []
         for window in WINDOWS if self._throttled_at else ():
-            most = min(self.held(began - window, began) for began in self._throttled_at)
+            most = min(held(times, began - window, began) for began in self._throttled_at)
             surely = window - min(blur + 0.01 * window, window / 2)
             if most and not _exceeded(times, surely, most):
                 found.append(Candidate(most, window))
@@ -82,6 +96,11 @@ class Evidence:
         """Start again: only what began from `instant` on counts."""
         del self.accepted_at[: bisect_left(self.accepted_at, instant)]
         self._throttled_at = [began for began in self._throttled_at if began >= instant]
+
+
+def held(times: list[float], after: float, until: float) -> int:
+    """How many of the (sorted) instants lie in that stretch of time."""
+    return bisect_right(times, until) - bisect_right(times, after)
 
 
 def _exceeded(times: list[float], window: float, most: int) -> bool:

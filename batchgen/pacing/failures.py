@@ -57,9 +57,7 @@ class Failures:
         if self._sentence:
             return
         if self._limit.count is not None and self._failed >= self._limit.count:
-            self._sentence = (
-                f"{self._failed} jobs ended without a video (--max-failures {self._limit.count})."
-            )
+            self._sentence = f"{self._failed} jobs ended without a video (--max-failures {self._limit.count})."
         failed = self._last.count(False)
         share = self._limit.share
         if share is not None and len(self._last) == LAST and failed >= math.ceil(share * LAST - 1e-9):

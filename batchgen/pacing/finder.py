@@ -15,7 +15,7 @@ confirmed, and the next try is 60 s later.
 import math
 import random
 
-from .evidence import Candidate, Evidence
+from .evidence import Candidate, Evidence, held
 from .rate import CATCH_UP, Rate, SlotClock
 
 FIRST_RATE, FASTEST, SLOWEST = 2.0, 100_000.0, 1 / 600
@@ -28,7 +28,7 @@ FIRST_WAIT, WAIT_GROWTH, LONGEST_WAIT = 1.0, 1.6, 120.0
 #: How much more is tried: while in doubt, and of a limit that is believed in.
 BOLD, CAREFUL = 1.3, 1.06
 #: Seconds until more is tried: while in doubt, then by how often the limit was confirmed.
-DOUBTFUL, PATIENCE = 1.0, (20.0, 60.0, 180.0, 600.0)
+DOUBTFUL, PATIENCE = 1.0, (2.0, 60.0, 180.0, 600.0)
 
 
 class RateFinder:
@@ -51,6 +51,7 @@ class RateFinder:
         self._alone = False  # one POST at a time until one gets through
         self._belief: Candidate | None = None
         self._guard: SlotClock | None = None  # keeps the window that is believed in
+        self._held: tuple[Candidate | None, float] = (None, self.target)  # before more was tried
         self._sure = False  # whether nothing else fits as well
         self._confirmed = 0  # tries in a row that were throttled
         self._passed = 0  # tries in a row that got through
@@ -62,6 +63,8 @@ class RateFinder:
         return max(self._next, self._guard.ready_at()) if self._guard else self._next
 
     def begin(self, now: float) -> None:
+        """A POST begins."""
+        self._evidence.begun(now)
         if self._guard:
             self._guard.begin(now)
         slot = 1 / self.rate
@@ -69,13 +72,17 @@ class RateFinder:
             slot = max(slot, 1.5 * min(self._quickest, 5.0) + 0.02)
         self._next = (self._next if now - self._next <= min(CATCH_UP, slot) else now) + slot
 
+    def gone(self, began: float) -> None:
+        """A POST ended without saying anything about the rate."""
+        self._evidence.gone(began)
+
     def accepted(self, began: float, now: float) -> None:
         """A POST got through."""
         took = now - began
         self._quickest = min(self._quickest * 1.01, took)
         self._evidence.accepted(began)
         if self.finding:
-            rise = RISE * min(3.0, 1 + self.rate / 200) / (1 + 2 * took)
+            rise = RISE * min(3.0, 1 + self.rate / 200) / (1 + took)
             self.rate = self._clamped(self.rate + rise)
             return
         if began > self._event_at and self._events_in_a_row:
@@ -88,13 +95,14 @@ class RateFinder:
 
     def throttled(self, began: float, now: float, retry_after: float | None) -> float:
         """A POST was throttled: the instant until which nobody may begin one."""
+        self._evidence.gone(began)
         if began <= self._event_at:  # it was under way when the event was noticed
             return now + (retry_after or 0.0)
         self._quickest = min(self._quickest * 1.01, now - began)
         self._evidence.throttled(began)
         self._events_in_a_row += 1
-        self._confirmed += self._trying_until is not None
-        self._trying_until = None
+        trying, self._trying_until = self._trying_until is not None, None
+        self._confirmed += trying
         self._passed = 0
         self.finding = False
         wait = retry_after
@@ -104,7 +112,8 @@ class RateFinder:
         since, self._event_at = self._event_at, now
         gate = now + wait
         self._alone = retry_after is None or self._events_in_a_row > 1
-        self._learn(gate, since)
+        if not (trying and self._fall_back()):
+            self._learn(gate, since)
         self._try_at = gate + self._patience()
         return gate
 
@@ -126,20 +135,32 @@ class RateFinder:
         if fits:
             self._believe(_likeliest(fits), fits)
         elif at is not None:  # a service that counts otherwise: what got through from event to event
-            start = max(since, self._evidence.accepted_at[0] if self._evidence.accepted_at else at - 1.0)
-            passed = max(self._evidence.held(start, at), 0.5)
+            times = self._evidence.passed()
+            start = max(since, times[0] if times else at - 1.0)
             self._belief = self._guard = None
             self._sure = False
-            self._set(passed / max(at - start, 0.1))
+            self._set(max(held(times, start, at), 0.5) / max(at - start, 0.1))
 
     def _believe(self, limit: Candidate, fits: list[Candidate]) -> None:
         """Keep a limit exactly, with room for POSTs that are squeezed together on their way."""
         self._belief = limit
         self._sure = limit.round and not any(one.round and one is not limit for one in fits)
-        margin = 1 + min(0.05, self._blur() / 10 / limit.seconds)
+        margin = 1 + min(0.1, self._blur() * 0.3 / limit.seconds)
         recent = self._evidence.accepted_at[-limit.count :]
         self._guard = SlotClock(Rate(limit.count, limit.seconds * margin), begun=recent)
         self._set(limit.rate / margin)
+
+    def _fall_back(self) -> bool:
+        """More was tried in vain: back to what held before, if that still fits."""
+        if self._held[0] is None:
+            self._belief = self._guard = None
+            self._set(self._held[1])
+            return True
+        fits = self._evidence.candidates(self._blur())
+        same = [one for one in fits if one.seconds == self._held[0].seconds]
+        if same:
+            self._believe(same[0], same)
+        return bool(same)
 
     def _set(self, target: float) -> None:
         self.target = target
@@ -154,12 +175,13 @@ class RateFinder:
     def _try_more(self, now: float) -> None:
         """Go faster for a while: as the next limit that fits, or by a step."""
         window = self._belief.seconds if self._belief else 1.0
+        self._held = (self._belief, self.target)
         faster = [one for one in self._evidence.candidates(self._blur()) if one.rate > 1.05 * self.target]
         if faster and not self._confirmed:
             self._believe(_likeliest(faster), faster)
         else:
             self._belief = self._guard = None
-            step = CAREFUL if self._sure or self._confirmed else BOLD ** (1 + self._passed)
+            step = CAREFUL if self._confirmed else BOLD ** (1 + self._passed)
             self._set(self.target * step)
         self._trying_until = now + max(1.1 * window, min(20 / self.rate, 20.0), 0.5)
 

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from .hints import duration, number, until
 
 _WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
-_ITEM = re.compile(
-    r'\s*("(?:[^"\\]|\\.)*"|[\w.*-]+)((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|:[^:]*:|[^;,"]*))*)\s*'
-)
+_ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\w.*-]+)((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|:[^:]*:|[^;,"]*))*)\s*')
 _PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*("[^"]*"|:[^:]*:|[^;,"]*)')
 
 

@@ -82,7 +82,8 @@ class SubmitPacer:
     def cancel_begin(self, now: float, ticket: int | None = None) -> None:
         """Give the permit back: nothing was sent."""
         if self._open:
-            self._open.pop(ticket if ticket is not None else max(self._open), None)
+            ticket = ticket if ticket is not None else max(self._open)
+            self._finder.gone(self._open.pop(ticket, now))
             self._in_flight.probing = False
             if self._clock:
                 self._clock.cancel()
@@ -105,6 +106,8 @@ class SubmitPacer:
     ) -> None:
         """The service said "too much": `kind` is `rate`, `concurrency`, `unavailable` or "" (not said)."""
         began = self._close(now, ticket)
+        if kind in ("concurrency", "unavailable"):
+            self._finder.gone(began)
         if kind == "concurrency":
             self._in_flight.too_many(now)
             self._gate = max(self._gate, now + (retry_after if retry_after is not None else 1.0))
@@ -116,11 +119,11 @@ class SubmitPacer:
             self._gate = max(self._gate, self._finder.throttled(began, now, retry_after))
 
     def not_sent(self, now: float, ticket: int | None = None) -> None:
-        self._close(now, ticket)
+        self._finder.gone(self._close(now, ticket))
         self._in_flight.probing = False
 
     def in_doubt(self, now: float, ticket: int | None = None) -> None:
-        self._close(now, ticket)
+        self._finder.gone(self._close(now, ticket))
         self._in_flight.probing = False
 
     def ended(self, now: float) -> None:

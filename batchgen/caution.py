@@ -1,11 +1,181 @@
-"""Warnings that cost nothing and save credits: what is allowed, and probably not what was meant. No network."""
+"""Warnings that cost nothing and save credits: what is allowed, and probably not what was meant. No network.
 
-from collections.abc import Iterator
+Three groups, because the quick pass decides them for whole columns: what follows from provider, model, scene
+and which inputs are there (`of_combination`), what a prompt says (`of_prompt`), and what an address looks
+like (`of_address`). Each yields (key, code, message, hint).
+"""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from batchgen.job import Problem, Row
+from batchgen.manifest.entry import shown
+
+Caution = tuple[str, str, str, str]
+
+#: Longer prompts than this are cut or refused by most models.
+PROMPT_LIMIT = 2000
+#: Known limits (characters) by the beginning of a model's name; from the models' own pages.
+PROMPT_LIMITS = {
+    "kling-2.6/": 1000, "kling-3.0-omni/": 3072, "kling/v2-5": 2500, "kling/v2-1": 5000, "bytedance/seedance": 20000,
+    "bytedance/v1": 10000, "hailuo/02": 1500, "hailuo/2-3": 5000, "wan/2-5": 800, "wan/2-6": 5000, "wan/2-7": 5000,
+    "happyhorse/": 5000, "fal-ai/wan-25": 800, "wan/v2.6": 800, "sora-2": 10000,
+}  # fmt: skip
+PROVIDERS = ("kie", "fal", "replicate")
+_SCENE_WORDS = {
+    "text-to-video": "text-to-video", "t2v": "text-to-video", "image-to-video": "image-to-video",
+    "i2v": "image-to-video", "video-to-video": "video-to-video", "v2v": "video-to-video",
+    "videoedit": "video-to-video", "video-edit": "video-to-video",
+}  # fmt: skip
+#: Text that was read in the wrong encoding once: UTF-8 taken for Windows text.
+GARBLED = re.compile("Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[\u0080-\u00bf™œ“”˜¦\u009d]|ï»¿")
+_PAGES = {
+    "drive.google.com": "Google Drive", "docs.google.com": "Google Docs", "photos.google.com": "Google Photos",
+    "photos.app.goo.gl": "Google Photos", "1drv.ms": "OneDrive", "onedrive.live.com": "OneDrive",
+    "we.tl": "WeTransfer", "wetransfer.com": "WeTransfer", "app.box.com": "Box", "icloud.com": "iCloud",
+    "youtube.com": "YouTube", "youtu.be": "YouTube", "vimeo.com": "Vimeo", "tiktok.com": "TikTok",
+    "instagram.com": "Instagram", "facebook.com": "Facebook", "pinterest.com": "Pinterest", "imgur.com": "Imgur",
+    "figma.com": "Figma", "canva.com": "Canva", "notion.so": "Notion", "sharepoint.com": "SharePoint",
+    "dropbox.com": "Dropbox", "github.com": "GitHub", "flickr.com": "Flickr",
+}  # fmt: skip
+_FILES = {"i.imgur.com", "dl.dropboxusercontent.com", "raw.github.com"}
+_INSIDE = (".local", ".internal", ".lan", ".intranet", ".localhost", ".test", ".home.arpa", ".invalid", ".corp")
+_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".svg", ".avif", ".psd")
+_VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv")
+_OTHERS = (".html", ".htm", ".pdf", ".doc", ".docx", ".ppt", ".pptx", ".zip", ".mp3", ".wav", ".php")
 
 
-def cautions(row: Row, request: dict[str, Any]) -> Iterator[Problem]:
+def cautions(row: Row, request: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything worth a second look in a valid row."""
-    yield from ()
+    for key, code, message, hint in of_request(request):
+        column, cell = row.places.get(key, (key, None))
+        line = row.lines.get(key, row.line)
+        yield Problem(row.manifest, row.number, line, column, cell, code, message, hint)
+
+
+def of_request(request: Mapping[str, Any]) -> Iterator[Caution]:
+    """The cautions about a request, wherever it came from."""
+    provider, model, scene = request["provider"], request["model"], request["scene"]
+    yield from of_combination(provider, model, scene, frozenset(request))
+    if "prompt" in request:
+        yield from of_prompt(request["prompt"], prompt_limit(model))
+    for key in ("image_input", "video_input"):
+        for url in request.get(key, ()):
+            yield from of_address(key, url)
+
+
+def of_combination(provider: str, model: str, scene: str, filled: frozenset[str]) -> Iterator[Caution]:
+    """What follows from provider, model and scene, and which of the inputs are filled."""
+    close = difflib.get_close_matches(provider.lower(), PROVIDERS, 1, 0.6)
+    if close and provider not in PROVIDERS:
+        yield "provider", "odd_provider", f'The provider is {shown(provider)}. Did you mean "{close[0]}"?', ""
+    named = {
+        meant for word, meant in _SCENE_WORDS.items() if re.search(rf"(^|[^a-z]){word}([^a-z]|$)", model.lower())
+    }
+    if len(named) == 1 and scene not in named:
+        message = f"The scene is {scene}, but the model's name says {named.pop()}: {shown(model)}."
+        yield "scene", "scene_model", message, "One of the two is probably not what you meant."
+    if re.match(r"(fal-ai/)?sora-2", model.lower()):
+        message = f"The model {shown(model)} was shut down by its maker in September 2026."
+        yield "model", "dead_model", message, "Choose another model; in the sandbox it does no harm."
+    if provider.lower() == "fal" and "prompt" not in filled:
+        message = "fal asks for a prompt in every scene, and this row has none."
+        yield "prompt", "fal_prompt", message, "Say what should happen in the video."
+    uses = {"image-to-video": {"image_input"}, "text-to-video": set()}.get(scene, {"image_input", "video_input"})
+    for key in ("image_input", "video_input"):
+        if key in filled and key not in uses:
+            message = f"{key} is filled, but the scene {scene} does not use it."
+            yield key, "unused_input", message, f"If it should be used, the scene is {key[:5]}-to-video."
+
+
+def prompt_limit(model: str) -> int:
+    """How many characters of a prompt the model takes, as far as is known."""
+    bare = model.lower()
+    return next((limit for name, limit in PROMPT_LIMITS.items() if bare.startswith(name)), PROMPT_LIMIT)
+
+
+def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
+    """What a prompt looks like."""
+    if len(prompt) > limit:
+        message = f"The prompt has {len(prompt):,} characters; this model takes {limit:,} as a rule."
+        yield "prompt", "long_prompt", message, "What is beyond may be cut off or refused. Shorten it."
+    if "{{" in prompt:
+        message = f"The prompt holds braces that look like a variable: {shown(prompt)}."
+        yield (
+            "prompt",
+            "braces",
+            message,
+            "Variables are filled in in YAML manifests only; here they are sent as text.",
+        )
+    if found := GARBLED.search(prompt):
+        around = prompt[max(0, found.start() - 10) : found.end() + 10]
+        message = f"The prompt looks garbled: {shown(around)}."
+        yield (
+            "prompt",
+            "garbled",
+            message,
+            "The file was once read in the wrong encoding; export it again as UTF-8.",
+        )
+
+
+def of_address(key: str, url: str) -> Iterator[Caution]:
+    """What an address looks like; it is known to be an absolute http or https address."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return
+    if _is_inside(host):
+        message = f"{shown(url)} is an address that only your own network can open."
+        yield key, "private_address", message, "The service fetches it itself: put the file on the public web."
+    elif service := _page(host, parts.path, parts.query):
+        message = f"{shown(url)} is a page of {service} for people, not the file itself."
+        yield key, "share_link", message, "Use a link that downloads the file at once, without a page or a login."
+    if parts.username is not None:
+        yield key, "login_in_url", f"{key} holds a user name or password in its address.", "It is sent as it is."
+    if url[:5].lower() == "http:":
+        yield key, "plain_http", f"{shown(url)} starts with http://.", "Many services fetch https:// only."
+    if url.endswith(",") or re.search(",https?://", url, re.IGNORECASE):
+        yield (
+            key,
+            "comma_in_url",
+            f"{shown(url)} has a comma in it.",
+            "Addresses are separated by blanks, not commas.",
+        )
+    if re.search(r"[?&](x-amz-signature|x-goog-signature|sig)=", url, re.IGNORECASE):
+        message = f"{shown(url)} is a signed link, which ends some time."
+        yield key, "signed_link", message, "It must live until the video is made: that can take hours."
+    path = parts.path.lower()
+    wrong = (*_OTHERS, *(_VIDEOS if key == "image_input" else _IMAGES))
+    if path.endswith(wrong):
+        ending = path[path.rindex(".") :]
+        message = f"{key} is a file that ends in {ending}: {shown(url)}."
+        yield key, "wrong_file", message, f"It should be {'a picture' if key == 'image_input' else 'a video'}."
+
+
+def _page(host: str, path: str, query: str) -> str | None:
+    if host in _FILES:
+        return None
+    name = next((name for name in _PAGES if host == name or host.endswith("." + name)), None)
+    if name is None:
+        return None
+    if name == "dropbox.com" and re.search(r"(^|&)(dl|raw)=1(&|$)", query):
+        return None
+    if name == "github.com" and "/blob/" not in path:
+        return None
+    if name in ("drive.google.com", "sharepoint.com") and re.search(
+        r"(^|&)(export=download|download=1)(&|$)", query
+    ):
+        return None
+    return _PAGES[name]
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith(_INSIDE))

@@ -6,14 +6,24 @@ the manifests' order, for the ledger.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchgen.identity import Identities, JobIds, Register, Sieve, Suspects, content_hash, mark_of, mark_of_invalid
+from batchgen.identity import (
+    Identities,
+    JobIds,
+    Register,
+    Sieve,
+    Suspects,
+    content_hash,
+    mark_of,
+    mark_of_invalid,
+)
 from batchgen.job import InvalidRow, Job, Problem
 from batchgen.judge import Verdict, judge
-from batchgen.manifest import Manifest, ReadOptions, find_manifests, open_manifest
+from batchgen.manifest import Entry, Manifest, ReadOptions, find_manifests, open_manifest
 from batchgen.manifest.source import on_disk
 from batchgen.pricing import PriceTable
 from batchgen.tally import Group, Tally
@@ -43,6 +53,8 @@ class Survey:
     `file_problems` counts the problems of whole files (row None): with one, the file can't be trusted.
     `digest` is a sha256 over the content of every file that was read, the options that matter and the price
     table. `columns` has, for each manifest, the columns that results.csv shows again, in order.
+    `orders` likewise, with id, provider, model and scene where the table has them.
+    `problem_codes` and `warning_codes` count all of them by code. `by` sums by the column `by_column`.
     """
 
     rows: int
@@ -62,6 +74,10 @@ class Survey:
     notes: tuple[str, ...]
     digest: str
     columns: Mapping[str, tuple[str, ...]]
+    problem_codes: Mapping[str, int] = field(default_factory=dict)
+    warning_codes: Mapping[str, int] = field(default_factory=dict)
+    by_column: str | None = None
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     identities: Identities = field(default_factory=Identities, repr=False, compare=False)
 
 
@@ -100,12 +116,20 @@ def jobs(
     """
     if surveyed is None:
         surveyed = survey(paths, options, prices, known_task_ids=known_task_ids)
+    for verdict in verdicts(paths, options, prices, known_task_ids, surveyed):
+        yield verdict.job()
+
+
+def verdicts(
+    paths: Paths, options: ReadOptions, prices: PriceTable, known_task_ids: Known | None, surveyed: Survey
+) -> Iterator[Verdict]:
+    """Every row that counts, judged and named."""
     names = JobIds(surveyed.identities)
     for path in paths:
         for verdict in _verdicts(open_manifest(path, options), options, prices, known_task_ids):
             named = settle(verdict, names)
             if named is not None:
-                yield named.job()
+                yield named
 
 
 def settle(verdict: Verdict, names: JobIds) -> Verdict | None:
@@ -127,8 +151,12 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     """The rows of one manifest that `--select` takes, each judged."""
     for entry in manifest.entries:
-        if all(entry.row.matches(column, glob) for column, glob in options.select):
+        if _selected(entry, options):
             yield judge(entry, manifest, prices, known)
+
+
+def _selected(entry: Entry, options: ReadOptions) -> bool:
+    return all(entry.row.matches(column, glob) for column, glob in options.select)
 
 
 def _look_closely(
@@ -167,33 +195,36 @@ class _Pass:
         self._suspects = suspects or Suspects()
         self.sieve: Sieve | None = None
         self._tally = Tally(by)
-        self._problems: list[Problem] = []
-        self._problems_total = self._file_problems = self._invalid = 0
-        self._warnings: list[Problem] = []
-        self._warnings_total = 0
+        self._problems = Listed()
+        self._warnings = Listed()
+        self._file_problems = self._invalid = 0
         self._same = self._same_credits = 0
         self._notes: list[str] = []
         self._columns: dict[str, tuple[str, ...]] = {}
+        self._orders: dict[str, tuple[str, ...]] = {}
         self._read: list[Path] = []
 
     def run(self) -> None:
         for path in self._paths:
             manifest = open_manifest(path, self._options)
-            for verdict in _verdicts(manifest, self._options, self._prices, self._known):
-                self._take(verdict)
-            self._finish(path, manifest)
+            rows = 0
+            for rows, entry in enumerate(manifest.entries, 1):  # noqa: B007 (the count is used below)
+                if _selected(entry, self._options):
+                    self._take(judge(entry, manifest, self._prices, self._known))
+            self._finish(path, manifest, rows)
+        if self._options.select and not self._tally.jobs + self._invalid + self._file_problems:
+            self._problems.add([_nothing_selected(self._paths, self._options)])
+            self._file_problems += 1
 
     def _take(self, verdict: Verdict) -> None:
         """Count one row that was looked at in full."""
         if self.sieve is not None:
-            self._sift(verdict)
+            self._sift(verdict, self.sieve)
         settled = settle(verdict, self._names)
         if settled is None:
             return
-        self._list(settled.problems, self._problems)
-        self._problems_total += len(settled.problems)
-        self._list(settled.warnings, self._warnings)
-        self._warnings_total += len(settled.warnings)
+        self._problems.add(settled.problems)
+        self._warnings.add(settled.warnings)
         if settled.request is None:
             self._invalid += 1
             return
@@ -202,31 +233,25 @@ class _Pass:
             self._same += 1
             self._same_credits += settled.price
 
-    def _sift(self, verdict: Verdict) -> None:
+    def _sift(self, verdict: Verdict, sieve: Sieve) -> None:
         own = verdict.row.values.get("id")
-        assert self.sieve is not None
         if isinstance(own, str) and own:
-            self.sieve.explicit(own)
+            sieve.explicit(own)
         elif verdict.request is not None:
-            self.sieve.nameless(content_hash(verdict.request))
+            sieve.nameless(content_hash(verdict.request))
         else:
-            self.sieve.nameless(hash(mark_of_invalid(verdict.row.values)))
+            sieve.nameless(hash(mark_of_invalid(verdict.row.values)))
 
-    def _list(self, found: Sequence[Problem], target: list[Problem]) -> None:
-        if found and len(target) < LISTED:
-            target.extend(found[: LISTED - len(target)])
-
-    def _finish(self, path: Path | str, manifest: Manifest) -> None:
+    def _finish(self, path: Path | str, manifest: Manifest, rows: int) -> None:
         """What is to say of the file as a whole; its problems stand before those of its rows."""
-        first = next((i for i, p in enumerate(self._problems) if p.manifest == manifest.name), len(self._problems))
-        self._problems[first:first] = manifest.problems
-        self._problems_total += len(manifest.problems)
+        if not rows and not manifest.problems:
+            manifest.problems.append(_no_rows(manifest))
+        self._problems.add_before_rows(manifest.problems)
         self._file_problems += len(manifest.problems)
-        first = next((i for i, p in enumerate(self._warnings) if p.manifest == manifest.name), len(self._warnings))
-        self._warnings[first:first] = manifest.warnings
-        self._warnings_total += len(manifest.warnings)
+        self._warnings.add_before_rows(manifest.warnings)
         self._notes.extend(note for note in manifest.notes if note not in self._notes)
         self._columns[manifest.name] = tuple(manifest.columns)
+        self._orders[manifest.name] = tuple(manifest.order or manifest.columns)
         self._read.append(on_disk(path))
         self._read.extend(on_disk(path).parent / name for name in manifest.sources)
 
@@ -236,10 +261,10 @@ class _Pass:
             rows=tally.jobs + self._invalid,
             valid=tally.jobs,
             invalid=self._invalid,
-            problems=tuple(self._problems[:LISTED]),
-            problems_total=self._problems_total,
-            warnings=tuple(self._warnings[:LISTED]),
-            warnings_total=self._warnings_total,
+            problems=tuple(self._problems.first),
+            problems_total=self._problems.codes.total(),
+            warnings=tuple(self._warnings.first),
+            warnings_total=self._warnings.codes.total(),
             file_problems=self._file_problems,
             by_scene=tally.groups("scene"),
             by_provider=tally.groups("provider"),
@@ -250,8 +275,47 @@ class _Pass:
             notes=tuple(self._notes),
             digest=_digest(self._read, self._options, self._prices),
             columns=self._columns,
+            problem_codes=dict(self._problems.codes),
+            warning_codes=dict(self._warnings.codes),
+            by_column=tally.by,
+            orders=self._orders,
             identities=identities,
         )
+
+
+class Listed:
+    """The first 1,000 problems in file order, and a count of all by code."""
+
+    def __init__(self) -> None:
+        self.first: list[Problem] = []
+        self.codes: Counter[str] = Counter()
+        self._start = 0
+
+    def add(self, found: Sequence[Problem]) -> None:
+        """The next row's."""
+        for problem in found:
+            self.codes[problem.code] += 1
+            if len(self.first) < LISTED:
+                self.first.append(problem)
+
+    def add_before_rows(self, found: Sequence[Problem]) -> None:
+        """A manifest's own, once all of its rows were added: they stand before those of its rows."""
+        self.codes.update(problem.code for problem in found)
+        self.first[self._start : self._start] = found
+        del self.first[LISTED:]
+        self._start = len(self.first)
+
+
+def _no_rows(manifest: Manifest) -> Problem:
+    hint = "Write one row for each video under the header." if manifest.columns else "Add a job."
+    return Problem(manifest.name, None, None, None, None, "no_rows", "The manifest holds no rows.", hint)
+
+
+def _nothing_selected(paths: Paths, options: ReadOptions) -> Problem:
+    wanted = " and ".join(f"{column}={glob}" for column, glob in options.select)
+    hint = "Check the column's name; * stands for any text, and upper and lower case differ."
+    name = str(paths[0]) if paths else ""
+    return Problem(name, None, None, None, None, "nothing_selected", f"No row fits --select {wanted}.", hint)
 
 
 def _digest(read: Sequence[Path], options: ReadOptions, prices: PriceTable) -> str:

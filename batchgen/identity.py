@@ -94,7 +94,9 @@ class Suspects:
 
 
 def _twice(parts: list[Any]) -> frozenset[int]:
-    arrays = [np.frombuffer(part, dtype=np.int64) if isinstance(part, array) else part for part in parts if len(part)]
+    arrays = [
+        np.frombuffer(part, dtype=np.int64) if isinstance(part, array) else part for part in parts if len(part)
+    ]
     if not arrays:
         return frozenset()
     together = np.concatenate(arrays)

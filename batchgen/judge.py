@@ -50,7 +50,7 @@ class Verdict:
         """The verdict as what the ledger stores."""
         row = self.row
         if self.request is None:
-            shown = {key: row.values[key] for key in ("provider", "model", "scene") if key in row.values}
+            shown: dict[str, Any] = {key: row.values[key] for key in _SHOWN if key in row.values}
             problems = (*self.file_problems, *self.problems)
             return InvalidRow(row.manifest, row.number, row.line, self.job_id, row.cells, problems, shown)
         return Job(
@@ -64,6 +64,9 @@ class Verdict:
             fingerprint=fingerprint(self.request),
             task_id=row.task_id,
         )
+
+
+_SHOWN = ("provider", "model", "scene")
 
 
 def _where(place: tuple[str, int, int | None], row: Row) -> str:
@@ -87,7 +90,7 @@ def judge(
             and not (problem.code.startswith("missing_") and problem.column in said)
         )
     if row.task_id and known_task_ids is not None and not known_task_ids(row.task_id):
-        message = f'The row says that it was bought as task "{row.task_id}", but this output folder does not know it.'
+        message = f'The row says that it was bought as task "{row.task_id}", but not in this output folder.'
         hint = "Use the folder in which it was bought (--out), or clear the task_id to buy it again."
         problems.append(
             Problem(row.manifest, row.number, row.line, "task_id", None, "paid_elsewhere", message, hint)

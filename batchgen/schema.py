@@ -55,12 +55,14 @@ def reference() -> Any:
     """The reference validator. `$` in a pattern means the very end here, as JSON Schema has it (ECMA 262)."""
     import jsonschema
 
-    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
+    def pattern(validator: Any, wanted: str, instance: Any, _schema: Any) -> Iterator[Any]:
         strict = wanted[:-1] + r"\Z" if wanted.endswith("$") else wanted
         if validator.is_type(instance, "string") and not re.search(strict, instance):
             yield jsonschema.ValidationError(f"{instance!r} does not match {wanted!r}")
 
-    strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": pattern})
+    strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+        jsonschema.Draft202012Validator, {"pattern": pattern}
+    )
     return strict(job_schema())
 
 
@@ -106,20 +108,14 @@ def _sentences(error: Any, row: Row) -> Iterator[Problem]:
     elif key in ("image_input", "video_input"):
         yield from _inputs(key, row.values[key], row)
     elif error.validator == "type":
-        yield _at(
-            row, key, "wrong_type", f"{key} is {_spoken(error.instance)}, but it must be {_wanted(key)}."
-        )
+        yield _at(row, key, "wrong_type", f"{key} is {_spoken(error.instance)}, but it must be {_wanted(key)}.")
     elif error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
         yield _at(row, key, "bad_options", "An option has no name.", "Give it one, or take it out.")
     elif error.validator in ("minLength", "maxLength"):
-        size = (
-            "blank" if error.validator == "minLength" else f"longer than {error.validator_value} characters"
-        )
+        size = "blank" if error.validator == "minLength" else f"longer than {error.validator_value} characters"
         yield _at(row, key, "bad_length", f"{key} is {size}.", f"It is {_WHAT.get(key, 'a short name')}.")
     else:
-        message = (
-            f"{key} {shown(ascii(error.instance))} holds a line break or another invisible control character."
-        )
+        message = f"{key} {shown(ascii(error.instance))} holds a line break or another invisible control character."
         yield _at(row, key, "control_character", message, "Retype it.")
 
 
@@ -151,21 +147,15 @@ def _missing(key: str, row: Row) -> Problem:
 def _unknown_key(name: str, row: Row) -> Problem:
     close = difflib.get_close_matches(str(name), ("id", *REQUEST_KEYS), 1, 0.6)
     guess = f' Did you mean "{close[0]}"?' if close else ""
-    return _at(
-        row, str(name), "unknown_key", f"{shown(name)} is not a known key.{guess}", "Your own: under own."
-    )
+    return _at(row, str(name), "unknown_key", f"{shown(name)} is not a known key.{guess}", "Your own: under own.")
 
 
 def _unknown_scene(value: Any, row: Row) -> Problem:
     if not isinstance(value, str):
-        return _at(
-            row, "scene", "wrong_type", f"scene is {_spoken(value)}, but it must be {_wanted('scene')}."
-        )
+        return _at(row, "scene", "wrong_type", f"scene is {_spoken(value)}, but it must be {_wanted('scene')}.")
     folded = re.sub(r"[\s_]+", "-", value.strip().lower()).replace("2", "-to-")
     short = {"t2v": SCENES[0], "i2v": SCENES[1], "v2v": SCENES[2], "text": SCENES[0], "image": SCENES[1]}
-    close = short.get(value.strip().lower()) or next(
-        iter(difflib.get_close_matches(folded, SCENES, 1, 0.5)), None
-    )
+    close = short.get(value.strip().lower()) or next(iter(difflib.get_close_matches(folded, SCENES, 1, 0.5)), None)
     guess = f' Did you mean "{close}"?' if close else ""
     hint = f"Scenes are {', '.join(SCENES)}."
     return _at(row, "scene", "unknown_scene", f"There is no scene {shown(value)}.{guess}", hint)
@@ -177,9 +167,7 @@ def _inputs(key: str, value: Any, row: Row) -> Iterator[Problem]:
         return
     items = [value] if isinstance(value, str) else value
     if not items:
-        yield _at(
-            row, key, "not_a_url", f"{key} is an empty list.", "Put a web address there, or leave it blank."
-        )
+        yield _at(row, key, "not_a_url", f"{key} is an empty list.", "Put a web address there, or leave it blank.")
     good = re.compile(job_schema()["$defs"]["url"]["pattern"][:-1] + r"\Z")
     for item in items:
         if not isinstance(item, str):

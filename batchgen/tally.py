@@ -38,6 +38,7 @@ class Tally:
         index = ("provider", "model", "scene", "price", "by").index(name)
         found: dict[str, Group] = {}
         for key, jobs in self._counts.items():
-            had, price, amount = found.get(key[index], (0, key[3], 0))
-            found[key[index]] = (had + jobs, price if price == key[3] else None, amount + jobs * key[3])
+            value = str(key[index])
+            had, price, amount = found.get(value, (0, key[3], 0))
+            found[value] = (had + jobs, price if price == key[3] else None, amount + jobs * key[3])
         return dict(sorted(found.items(), key=lambda item: (-item[1][2], item[0])))

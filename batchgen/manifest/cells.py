@@ -9,6 +9,8 @@ from batchgen.manifest import values
 from batchgen.manifest.columns import REQUIRED, Column, Header
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
 
+At = tuple[int, int | None, int]  # row, line, spreadsheet row
+
 
 class Places(Mapping[str, tuple[str, str | None]]):
     """key -> (column header, cell name), worked out only when a message needs it."""
@@ -46,8 +48,9 @@ class Cells:
         self._header = header
         self._width = len(header.columns)
         columns = header.columns
-        self._keys = [c for c in columns if c.kind == "key" and c.key not in ("image_input", "video_input", "options")]
-        self._inputs = [c for c in columns if c.kind == "key" and c.key in ("image_input", "video_input")]
+        inputs = ("image_input", "video_input")
+        self._keys = [c for c in columns if c.kind == "key" and c.key not in (*inputs, "options")]
+        self._inputs = [c for c in columns if c.kind == "key" and c.key in inputs]
         self._options = [c for c in columns if c.kind == "key" and c.key == "options"]
         self._options += [c for c in columns if c.kind == "option"]
         self._blank = [c for c in columns if c.kind == "blank"]
@@ -56,7 +59,7 @@ class Cells:
             for c in columns
             if c.kind in ("option", "own") or (c.kind == "key" and c.key not in ("id", *REQUIRED))
         ]
-        self._task = next((c.index for c in columns if c.header == "task_id" and c.kind in ("task_id", "own")), None)
+        self._task = next((c.index for c in columns if c.header == "task_id" and c.kind != "ignored"), None)
 
     def entry(self, number: int, line: int | None, record: int, cells: Sequence[str]) -> Entry:
         """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
@@ -91,9 +94,7 @@ class Cells:
         )
         return Entry(row, tuple(problems), tuple(warnings))
 
-    def _read(
-        self, column: Column, text: str, found: dict[str, Any], problems: list[Problem], at: tuple[int, int | None, int]
-    ) -> None:
+    def _read(self, column: Column, text: str, found: dict[str, Any], problems: list[Problem], at: At) -> None:
         """Put the value of a cell that is more than text into `found`, or say what is wrong with it."""
         try:
             if column.kind == "option":
@@ -112,7 +113,7 @@ class Cells:
         except values.BadValue as bad:
             problems.append(self._problem(at, column.index, bad.code, bad.message, bad.hint))
 
-    def _oddities(self, cells: Sequence[str], problems: list[Problem], at: tuple[int, int | None, int]) -> None:
+    def _oddities(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
         """Text under no header, and NUL characters, are said rather than dropped."""
         for column in self._blank:
             if cells[column.index].strip():
@@ -139,7 +140,7 @@ class Cells:
             last = self._header.columns[-1]
             short = self._header.columns[len(cells)]
             if any(column.kind != "blank" for column in self._header.columns[len(cells) :]):
-                message = f"The row has {len(cells)} cells, the header has {self._width}: the others count as blank."
+                message = f"The row has {len(cells)} cells, the header {self._width}: the others count as blank."
                 hint = f"Check that the cells from {short.header or last.header} on are really meant to be blank."
                 warnings.append(self._problem(at, len(cells), "short_row", message, hint))
             return [*cells, *[""] * (self._width - len(cells))]
@@ -152,7 +153,7 @@ class Cells:
             problems.append(self._problem(at, extra, "long_row", message, hint))
         return cells[: self._width]
 
-    def _problem(self, at: tuple[int, int | None, int], index: int, code: str, message: str, hint: str) -> Problem:
+    def _problem(self, at: At, index: int, code: str, message: str, hint: str) -> Problem:
         number, line, record = at
         header = self._header.columns[index].header if index < self._width else None
         return Problem(self._name, number, line, header, cell_name(index, record), code, message, hint)

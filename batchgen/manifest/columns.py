@@ -21,9 +21,9 @@ ALIASES = {
 }  # fmt: skip
 #: Names of model options that people write without `options.`; such a column is kept, not sent, with a warning.
 OPTION_NAMES = frozenset(
-    "duration aspect_ratio resolution seed negative_prompt n_frames size mode sound generate_audio cfg_scale "
-    "camera_fixed fps multi_shots style watermark".split()
-)
+    {"duration", "aspect_ratio", "resolution", "seed", "negative_prompt", "n_frames", "size", "mode", "sound",
+     "generate_audio", "cfg_scale", "camera_fixed", "fps", "multi_shots", "watermark"}
+)  # fmt: skip
 _EDGE = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -83,7 +83,7 @@ def understand(
         for column in columns
         if column.kind in ("option", "own") or (column.kind == "key" and column.key not in ("id", *REQUIRED))
     )
-    manifest.known_columns = frozenset(clean) | frozenset(c.key for c in columns if c.kind == "key")
+    manifest.order = [c.shown_as for c in columns if c.kind in ("key", "option", "own", "task_id")]
     return header
 
 

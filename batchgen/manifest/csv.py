@@ -134,7 +134,7 @@ def _quoting(words: str, started: int, line: int) -> Unreadable:
     if "unexpected end of data" in words or "field larger" in words:
         return Unreadable(
             "unclosed_quote",
-            f"A double quote that opens in the row of line {started} is never closed: the rest of the file is in it.",
+            f"A double quote that opens in the row of line {started} is never closed: it swallows the rest.",
             'Close it, or write "" for a quote inside a quoted text.',
             line=started,
         )

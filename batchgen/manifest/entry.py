@@ -22,7 +22,8 @@ class Manifest:
     `problems` are of the whole file (row None). Where one is there, none of the rows can be trusted, so that
     all of them are invalid. `missing` are known columns that the header lacks: their absence is one problem
     of the file, not one for each row. `notes` say what was understood kindly (aliases, ignored columns).
-    `columns` are the columns that results.csv shows again, in order. `sources` are the further files read.
+    `columns` are the columns that results.csv shows again, in order; `order` is all of them (tables only).
+    `sources` are the further files read.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Manifest:
     notes: list[str] = field(default_factory=list)
     missing: frozenset[str] = frozenset()
     columns: dict[str, None] = field(default_factory=dict)
-    known_columns: frozenset[str] = frozenset()
+    order: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
 
 

@@ -24,9 +24,7 @@ _NO_LINES: Mapping[str, int] = {}
 class Expander:
     """Makes entries of a manifest's list items; counts the rows."""
 
-    def __init__(
-        self, path: Path | str, manifest: Manifest, options: ReadOptions, defaults: Keyed | None
-    ) -> None:
+    def __init__(self, path: Path | str, manifest: Manifest, options: ReadOptions, defaults: Keyed | None) -> None:
         self._folder = Path(path).parent
         self._manifest = manifest
         self._options = options
@@ -231,5 +229,3 @@ _TEXTS = frozenset({"id", "provider", "model", "scene", "prompt", "image_input",
 def _copy(job: Mapping[str, Any], copy: int) -> Mapping[str, Any]:
     """The same job once more: `a` becomes `a-2`."""
     return {**job, "id": f"{str(job['id']).strip()}-{copy}"} if job.get("id") else job
-
-

@@ -165,13 +165,14 @@ def sniff(path: Path | str) -> str:
             return "xlsx"
         raise Unreadable("not_a_manifest", "The file is a spreadsheet or an archive, not what its name says.")
     if stated in ("parquet", "xlsx"):
+        promised = "Parquet file" if stated == "parquet" else "spreadsheet"
         raise Unreadable(
             "not_a_manifest",
-            f"The file is not a {'Parquet file' if stated == 'parquet' else 'spreadsheet'}, though its name says so.",
+            f"The file is not a {promised}, though its name says so.",
             "Save it again from the program that made it.",
         )
     if head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"{\\rtf")):
-        raise Unreadable("not_a_manifest", "The file is a document or a picture.", f"A manifest is a {ENDINGS} file.")
+        raise Unreadable("not_a_manifest", "The file is a document or a picture.", f"A manifest is {ENDINGS}.")
     return stated or _by_content(head)
 
 

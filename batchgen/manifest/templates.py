@@ -134,7 +134,7 @@ def _environment() -> Any:
         comment_start_string="\0#",
         comment_end_string="#\0",
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 (texts for a model, not for a page)
+        autoescape=False,  # texts for a model, not for a page
         keep_trailing_newline=True,
         finalize=spoken,
     )

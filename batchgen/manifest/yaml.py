@@ -145,7 +145,7 @@ class _Reader:
             else:
                 self._other(key, build.build(value), line)
         if "jobs" not in seen:
-            raise Unreadable("no_rows", 'The manifest has no list "jobs:".', "Add one, with a dash before each job.")
+            raise Unreadable("no_rows", 'The manifest has no list "jobs:".', "Add one, a dash before each job.")
 
     def _other(self, key: str, value: Any, line: int) -> None:
         """`version`, an `x-` key that holds anchors, or something that is not known."""

@@ -95,7 +95,7 @@ class Builder:
         """The value of the node that starts with `event`. Scalars keep their own text when `raw`."""
         self.nodes += 1
         if self.nodes > NODES:
-            raise _refuse(event, "too_large", f"One entry is larger than {NODES:,} values.", "Aliases may multiply.")
+            raise _refuse(event, "too_large", f"One entry is larger than {NODES:,} values.", "Is it one job?")
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self._alias(event)
@@ -138,7 +138,7 @@ class Builder:
                 merged.extend(value if isinstance(value, list) else [value])
                 continue
             if key in found:
-                raise _refuse(event, "duplicate_key", f"The key {shown(key)} stands twice here.", "Keep one of them.")
+                raise _refuse(event, "duplicate_key", f"The key {shown(key)} stands twice.", "Keep one.")
             found[key] = self.build(self.next(), depth + 1, raw=raw is None or key in raw)
             found.lines[key] = line
         for value in merged:

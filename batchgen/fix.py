@@ -1,0 +1,98 @@
+"""`validate --fix FILE`: the bad rows alone, with what is wrong with each, ready to be mended and run.
+
+The columns are the manifest's own in its order, then `problem`, which a reader of the file ignores. A row
+without an id gets the one under which it is known as invalid, so that a run with both files sees that the
+mended row is the same one.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from batchgen.check import Paths, ReadOptions, Survey, survey, verdicts
+from batchgen.errors import UsageError
+from batchgen.judge import Verdict
+from batchgen.pricing import PriceTable
+from batchgen.whole import whole_file
+from batchgen.wording import sentence
+from batchgen.workbook import write_workbook
+
+_FIRST = ("id", "provider", "model", "scene")
+
+
+def write_fix(
+    paths: Paths,
+    options: ReadOptions,
+    target: Path,
+    prices: PriceTable | None = None,
+    *,
+    known_task_ids: Callable[[str], bool] | None = None,
+    surveyed: Survey | None = None,
+) -> int:
+    """Write the bad rows to `target` (CSV, or XLSX by its ending) and say how many there are.
+
+    UsageError for another ending, or when `target` is one of the manifests.
+    """
+    ending = target.suffix.lower()
+    if ending not in (".csv", ".xlsx"):
+        raise UsageError(f"--fix {target}: the file must end in .csv or .xlsx.", code="bad_fix_file")
+    for path in paths:
+        with suppress(OSError):
+            if str(path) != "-" and target.exists() and target.samefile(path):
+                hint = f"Name another file, for example {target.stem}.fix{ending}."
+                raise UsageError(f"--fix {target} would overwrite the manifest.", code="bad_fix_file", hint=hint)
+    prices = prices or PriceTable.load()
+    surveyed = surveyed or survey(paths, options, prices, known_task_ids=known_task_ids)
+    header = _columns(surveyed)
+    rows = (
+        _record(verdict, header)
+        for verdict in verdicts(paths, options, prices, known_task_ids, surveyed)
+        if verdict.request is None
+    )
+    with whole_file(target) as file:
+        if ending == ".xlsx":
+            return write_workbook(file, header, rows)
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        writer = csv.writer(text)
+        writer.writerow(header)
+        count = 0
+        for count, record in enumerate(rows, 1):  # noqa: B007 (the count is the answer)
+            writer.writerow(record)
+        text.flush()
+        text.detach()
+    return count
+
+
+def _record(verdict: Verdict, header: list[str]) -> list[str]:
+    cells = _cells(verdict)
+    return [*(cells.get(name, "") for name in header[:-1]), reasons(verdict)]
+
+
+def _cells(verdict: Verdict) -> dict[str, str]:
+    """A row's cells by column name, as the person wrote them."""
+    row = verdict.row
+    cells = {name: row.text(name) for name in _FIRST if name != "id"}
+    cells["id"] = row.text("id") or verdict.job_id
+    if row.task_id:
+        cells["task_id"] = row.task_id
+    return {**cells, **row.cells}
+
+
+def _columns(surveyed: Survey) -> list[str]:
+    """All columns: those of the manifests in their order, what they lack of the required ones in front."""
+    names: dict[str, None] = {}
+    for order in surveyed.orders.values():
+        names.update(dict.fromkeys(order))
+    return [*(name for name in _FIRST if name not in names), *names, "problem"]
+
+
+def reasons(verdict: Verdict) -> str:
+    """Everything that is wrong with a row, in one cell."""
+    return " ".join(_reason(verdict))
+
+
+def _reason(verdict: Verdict) -> Iterator[str]:
+    for problem in (*verdict.file_problems, *verdict.problems):
+        yield f"{sentence(problem)} {problem.hint}".strip()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from batchgen.errors import Exit
-from batchgen.job import State
+from batchgen.job import TERMINAL, State
 
 
 class Stop(StrEnum):
@@ -57,6 +57,7 @@ class Board:
     states: Counter[State] = field(default_factory=Counter)
     to_submit: int = 0
     submitted: int = 0
+    finished: int = 0
     credits_planned: int = 0
     credits_spent: int = 0
     videos_wanted: int = 0
@@ -89,6 +90,7 @@ class Board:
         if before is not after:
             self.states[before] -= 1
             self.states[after] += 1
+            self.finished += after in TERMINAL and before not in TERMINAL
         self.dirty = True
 
     def event(self, name: str, **fields: Any) -> None:

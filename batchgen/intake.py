@@ -46,6 +46,11 @@ def take_in(
     return _Intake(_Keeper(connection), selection, resubmit_changed).walk(items)
 
 
+def next_position(connection: sa.Connection) -> int:
+    """Where the rows that are taken in next begin."""
+    return rows.next_numbers(connection)[1]
+
+
 @dataclass(slots=True)
 class _Candidate:
     """A new id whose content was bought before: a rename, if the old id has no row."""

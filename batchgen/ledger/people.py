@@ -134,9 +134,7 @@ def give_up(connection: sa.Connection, job_id: str, who: str) -> None:
             hint="`batchgen status OUT` shows what each job waits for.",
         )
     connection.execute(
-        sa.update(job)
-        .where(job.c.job_no == number)
-        .values(state=State.EXPIRED, error_code=GIVEN_UP, error=words)
+        sa.update(job).where(job.c.job_no == number).values(state=State.EXPIRED, error_code=GIVEN_UP, error=words)
     )
     note(connection, who, "give up", job_id)
 
@@ -208,7 +206,5 @@ def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> N
 def note(connection: sa.Connection, who: str, what: str, job_id: str = "", **detail: Any) -> None:
     """Append to the record of decisions."""
     connection.execute(
-        sa.insert(decision).values(
-            at=time.time(), who=who, what=what, job_id=job_id, detail=json.dumps(detail)
-        )
+        sa.insert(decision).values(at=time.time(), who=who, what=what, job_id=job_id, detail=json.dumps(detail))
     )

@@ -32,9 +32,7 @@ def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[
 
 
 def _known(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Iterator[Known]:
-    for number, job_id, print_, state, purchase_no, price in connection.execute(
-        sa.select(*_KNOWN).where(where)
-    ):
+    for number, job_id, print_, state, purchase_no, price in connection.execute(sa.select(*_KNOWN).where(where)):
         yield Known(number, job_id, print_, State(state), purchase_no, price)
 
 
@@ -124,9 +122,7 @@ def forget_old_rows(connection: sa.Connection, first_position: int) -> None:
     """Rows of earlier manifests go, but for the last row of a job that no row has any more."""
     again = sa.select(row.c.job_no).where(row.c.position >= first_position, row.c.job_no.is_not(None))
     connection.execute(
-        sa.delete(row).where(
-            row.c.position < first_position, row.c.job_no.is_(None) | row.c.job_no.in_(again)
-        )
+        sa.delete(row).where(row.c.position < first_position, row.c.job_no.is_(None) | row.c.job_no.in_(again))
     )
     gone = sa.select(row.c.manifest_no)
     connection.execute(sa.delete(manifest).where(manifest.c.manifest_no.not_in(gone)))

@@ -136,9 +136,7 @@ def _engine(path: Path, *, read_only: bool) -> sa.Engine:
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
     # The driver must not open transactions by itself: each begins where `begin` says, as a writer.
-    sa.event.listen(
-        engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-    )
+    sa.event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE"))
     return engine
 
 

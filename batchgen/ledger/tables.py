@@ -47,9 +47,7 @@ account = Table(
     CheckConstraint("account_no = 1", name="one_account"),
     CheckConstraint("charged >= 0 AND refunded >= 0 AND reserved >= 0 AND in_doubt >= 0", name="no_debt"),
     CheckConstraint("refunded <= charged", name="refund_within_charge"),
-    CheckConstraint(
-        "cap IS NULL OR charged - refunded + reserved + in_doubt - unplanned <= cap", name="cap_holds"
-    ),
+    CheckConstraint("cap IS NULL OR charged - refunded + reserved + in_doubt - unplanned <= cap", name="cap_holds"),
 )
 
 manifest = Table(
@@ -138,7 +136,8 @@ for _name, _unique, _where, _columns in (
 ):
     Index(_name, *_columns, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
 
-#: What the service accepted; `task_no` is the number of the accepted attempt. `charged` is frozen at acceptance, `refunded` only what an answer stated.
+#: What the service accepted; `task_no` is the number of the accepted attempt. `charged` is frozen at
+#: acceptance, `refunded` is only what an answer stated.
 task = Table(
     "task",
     metadata,

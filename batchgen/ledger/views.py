@@ -82,9 +82,7 @@ def files_missing(connection: sa.Connection) -> int:
     """Videos of selected succeeded jobs that were never whole on disk."""
     wanted = sa.func.json_array_length(task.c.video_urls)
     have = (
-        sa.select(sa.func.count())
-        .where(video.c.task_no == task.c.task_no, video.c.sha256 != "")
-        .scalar_subquery()
+        sa.select(sa.func.count()).where(video.c.task_no == task.c.task_no, video.c.sha256 != "").scalar_subquery()
     )
     query = (
         sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0))
@@ -143,9 +141,7 @@ def _results_of(connection: sa.Connection, page: Sequence[sa.Row[Any]], *, curre
         yield _result(one, some, last, have, first_tries.get(one.job_no), lost.get(one.job_no, 0), current)
 
 
-def _attempts_of(
-    connection: sa.Connection, numbers: Sequence[int]
-) -> tuple[dict[int, float], dict[int, int]]:
+def _attempts_of(connection: sa.Connection, numbers: Sequence[int]) -> tuple[dict[int, float], dict[int, int]]:
     """When each job was first tried, and what was paid for it and lost."""
     begun: dict[int, float] = {}
     lost: dict[int, int] = {}

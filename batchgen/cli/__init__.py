@@ -1,0 +1,118 @@
+"""argv -> settings -> one call -> exit code. Each command's module is imported when it is called."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from batchgen import __version__
+from batchgen.errors import BatchgenError, Exit
+
+#: command -> (module, one-line help). The order is that of --help.
+COMMANDS = {
+    "run": ("batchgen.cli.run", "Turn manifests into videos; run again to resume."),
+    "validate": ("batchgen.cli.manifests", "Show every problem of every row, at once."),
+    "estimate": ("batchgen.cli.manifests", "Say what manifests will cost, without key or network."),
+    "status": ("batchgen.cli.ledger", "Show counts, credits, doubts, and what to do next."),
+    "resolve": ("batchgen.cli.ledger", "Settle jobs in doubt; give up tasks that never end."),
+    "retry": ("batchgen.cli.ledger", "Buy again what ended without a video; shows the price first."),
+    "collect": ("batchgen.cli.ledger", "Poll and download what was submitted; can never submit."),
+    "report": ("batchgen.cli.ledger", "Write report.html again."),
+    "export": ("batchgen.cli.ledger", "Export the results in another format."),
+    "sandbox": ("batchgen.cli.sandbox", "Start the local stand-in for the service."),
+    "init": ("batchgen.cli.more", "Write a first manifest to start from."),
+    "schema": ("batchgen.cli.more", "Print the JSON Schema of a manifest or a job."),
+    "doctor": ("batchgen.cli.more", "Check this machine, the settings, and a ledger."),
+    "config": ("batchgen.cli.more", "Show the settings and where each comes from."),
+}
+
+
+class _Commands(click.Group):
+    """Knows the commands by name, and loads only the one that is called: --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(error.message + hint, ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="batchgen")
+def cli() -> None:
+    """Turn a spreadsheet or YAML file of video jobs into videos: priced before, paid once, never lost.
+
+    Try it without a key:  batchgen run manifests/examples.csv --sandbox
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of the `batchgen` command."""
+    _speak_utf8()
+    sys.exit(invoke(arguments))
+
+
+def invoke(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Errors become one sentence on stderr, never a traceback."""
+    try:
+        code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        return int(code) if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return int(Exit.USAGE)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except click.Abort:
+        click.echo("\nStopped; nothing was submitted.", err=True)
+        return int(Exit.INTERRUPTED)
+    except BatchgenError as error:
+        say(error)
+        return int(error.exit)
+    except BrokenPipeError:  # `batchgen status … | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush into the closed pipe
+        return int(Exit.OK)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        click.echo(f"batchgen: the system refused{where}: {error.strerror or error}.", err=True)
+        return int(Exit.USAGE)
+
+
+def say(error: BatchgenError) -> None:
+    """One sentence, and what to do."""
+    click.echo(f"batchgen: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+
+
+def _speak_utf8() -> None:
+    """Prompts hold any character; a console that can't show one gets an escape instead of a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

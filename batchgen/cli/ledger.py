@@ -1,0 +1,190 @@
+"""Commands about an OUT: status, resolve, retry, collect, report, export."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import options as shared
+from batchgen.cli import say
+from batchgen.errors import BatchgenError, Exit, UsageError
+
+
+@click.command("status", no_args_is_help=True)
+@shared.out_argument
+@shared.as_json
+def status_command(out: Path, as_json: bool) -> int:
+    """Show counts, credits, what is in flight, what is in doubt, and what to do next."""
+    from batchgen.status import read_status, status_text
+
+    status, doubts = read_status(out)
+    if as_json:
+        shared.print_json(status.as_json(status.exit()))
+    else:
+        click.echo(status_text(status, doubts))
+    return int(Exit.OK)
+
+
+@click.command("resolve", no_args_is_help=True)
+@shared.out_argument
+@click.argument("jobs", nargs=-1, metavar="[JOB]…")
+@click.option("--task-id", metavar="T", help="The job was accepted: this is its task.")
+@click.option("--not-charged", is_flag=True, help="The service has no such task: the job may be submitted again.")
+@click.option("--paid-lost", is_flag=True, help="It was charged and its task can't be found: counts as spent.")
+@click.option("--give-up", is_flag=True, help="Stop waiting for a task that never ends: counts as spent.")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Settle many: columns job_id,task_id.",
+)
+@click.option("--all", "all_", is_flag=True, help="Every job in doubt.")
+@click.option("--list", "list_", is_flag=True, help="Only list every job in doubt.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def resolve_command(out: Path, **flags: Any) -> int:
+    """Settle jobs in doubt: submissions whose answer never came back whole, and that may have been charged.
+
+    Without an option it lists them, with what helps to find them in the service's dashboard.
+    """  # fmt: skip
+    from batchgen import settle
+
+    wish = settle.Wish(
+        jobs=tuple(flags["jobs"]),
+        task_id=flags["task_id"] or "",
+        not_charged=flags["not_charged"],
+        paid_lost=flags["paid_lost"],
+        give_up=flags["give_up"],
+        file=flags["file"],
+        all=flags["all_"],
+    )
+    if flags["list_"] or not wish.says_something:
+        click.echo(settle.listing(out))
+        return int(Exit.OK)
+    confirm = (lambda _: True) if flags["yes"] else _confirm
+    for sentence in settle.resolve(out, wish, confirm):
+        click.echo(sentence)
+    return int(Exit.OK)
+
+
+def _confirm(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "There is no terminal to ask on.", code="not_confirmed", hint="Add --yes to go on without being asked."
+        )
+    return click.confirm(question, default=False, err=True)
+
+
+@click.command("retry", no_args_is_help=True)
+@shared.out_argument
+@click.option(
+    "--state", "states", multiple=True, metavar="S", help="Only jobs in this state, e.g. failed, rejected, expired."
+)
+@click.option("--code", "codes", multiple=True, metavar="C", help="Only jobs with this error code.")
+@click.option("--job", "jobs", multiple=True, metavar="ID", help="Only this job.")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Jobs marked `reject` on the report page.",
+)
+@click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or with a video.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
+@shared.setting("base_url", "URL")
+@shared.setting("max_credits", "N|none")
+@shared.setting("max_failures", "N|P%")
+@shared.setting("rate", "R")
+@shared.setting("burst", "N")
+@shared.setting("max_in_flight", "N")
+@shared.setting("poll_rate", "R")
+@shared.setting("deadline", "TIME")
+@click.option("--no-wait", is_flag=True, help="Leave when all is submitted.")
+@click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
+@click.option("--dry-run", is_flag=True, help="Show the price and stop.")
+@shared.as_json
+@shared.quiet
+def retry_command(out: Path, **flags: Any) -> int:
+    """Buy again what ended without a video. Shows the price first, and asks."""
+    from batchgen import run, settle
+    from batchgen.cli.run import _ask_key, end
+    from batchgen.progress import Progress
+
+    try:
+        config = shared.config_of(flags)
+        chosen = settle.to_retry(
+            out,
+            states=flags["states"],
+            codes=flags["codes"],
+            jobs=flags["jobs"],
+            file=flags["file"],
+            buy_again=flags["buy_again"],
+        )
+        price = sum(one.price for one in chosen)
+        if not chosen:
+            click.echo("There is nothing to buy again.", err=True)
+        else:
+            click.echo(f"Buy {len(chosen):,} jobs again for {price:,} credits.", err=True)
+        settle.check_cap(out, price, config.max_credits)
+        if flags["dry_run"] or not chosen:
+            return int(Exit.OK)
+        if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
+            raise UsageError("Nothing was submitted.", code="declined")
+        options = run.RunOptions(
+            wait=not flags["no_wait"],
+            download=not flags["no_download"],
+            progress=Progress.choose(quiet=flags["quiet"]),
+            ask_key=_ask_key,
+        )
+        ended = run.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
+    except BatchgenError as error:
+        if not flags["as_json"]:
+            raise
+        say(error)
+        shared.print_json(shared.error_json(error, error.exit))
+        return int(error.exit)
+    return end(ended, as_json=flags["as_json"])
+
+
+@click.command("collect", no_args_is_help=True)
+@shared.out_argument
+@shared.setting("base_url", "URL")
+@shared.setting("poll_rate", "R")
+@shared.setting("deadline", "TIME")
+@click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
+@shared.as_json
+@shared.quiet
+def collect_command(out: Path, **flags: Any) -> int:
+    """Poll and download what was submitted earlier; can never submit anything."""
+    from batchgen import run
+    from batchgen.cli.run import _ask_key, end
+    from batchgen.progress import Progress
+
+    options = run.RunOptions(
+        download=not flags["no_download"], progress=Progress.choose(quiet=flags["quiet"]), ask_key=_ask_key
+    )
+    try:
+        ended = run.collect(out, shared.config_of(flags), options)
+    except BatchgenError as error:
+        if not flags["as_json"]:
+            raise
+        say(error)
+        shared.print_json(shared.error_json(error, error.exit))
+        return int(error.exit)
+    return end(ended, as_json=flags["as_json"])
+
+
+@click.command("report", no_args_is_help=True)
+@shared.out_argument
+@click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
+def report_command(out: Path, open_: bool) -> int:
+    """Write OUT/report.html (and results.csv) again from the ledger."""
+    from batchgen.outputs import write_report_html, write_results_csv
+
+    write_results_csv(out)
+    page = write_report_html(out)
+    click.echo(page)
+    if open_:
+        click.launch(str(page))
+    return int(Exit.OK)

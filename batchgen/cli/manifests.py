@@ -1,0 +1,125 @@
+"""`batchgen validate` and `batchgen estimate`: everything about manifests that costs nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import options as shared
+from batchgen.cli import say
+from batchgen.errors import BatchgenError, Exit
+
+
+def _read_options(flags: dict[str, Any]) -> Any:
+    from batchgen.check import ReadOptions
+
+    return ReadOptions(
+        encoding=flags["encoding"],
+        sheet=flags["sheet"],
+        own=tuple(flags["own"]),
+        select=shared.conditions(flags["select"]),
+    )
+
+
+@click.command("validate", no_args_is_help=True)
+@shared.manifests_argument
+@shared.reading
+@click.option(
+    "--fix", type=click.Path(path_type=Path), metavar="FILE", help="Write the bad rows to FILE (.csv or .xlsx)."
+)
+@shared.as_json
+@shared.quiet
+def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix: Path | None, **flags: Any) -> int:
+    """Show every problem of every row of MANIFEST…, at once. Opens no connection and needs no key.
+
+    --fix writes the bad rows with their reasons; corrected, that file runs as it is.
+    """  # fmt: skip
+    from batchgen.check import find_manifests, survey
+    from batchgen.fix import write_fix
+    from batchgen.pricing import PriceTable
+    from batchgen.wording import validate_json, validate_text
+
+    options = _read_options(flags)
+    prices = PriceTable.load(shared.config_of({}).prices)
+    paths = find_manifests(manifests)
+    found = survey(paths, options, prices)
+    if fix is not None and found.invalid:
+        rows = write_fix(paths, options, fix, prices)
+        click.echo(f"{rows:,} rows written to {fix}: correct them there, then run that file.", err=True)
+    if as_json:
+        shared.print_json(validate_json(found))
+    elif not quiet or found.problems_total:
+        click.echo(validate_text(found, hint=fix is None))
+    return int(Exit.MANIFEST if found.problems_total or found.rows == 0 else Exit.OK)
+
+
+@click.command("estimate", no_args_is_help=True)
+@shared.manifests_argument
+@shared.reading
+@click.option("--by", metavar="COLUMN", help="Also sum by this column, e.g. campaign.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="OUT", help="Count what is paid there already.")
+@shared.setting("max_credits", "N|none")
+@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text")
+@shared.as_json
+def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
+    """Say what MANIFEST… will cost in credits: by scene, provider and model. No key, no network.
+
+    With --max-credits it leaves with 4 when more than that is still to pay.
+    """
+    from batchgen.check import find_manifests, survey
+    from batchgen.pricing import PriceTable
+    from batchgen.wording import estimate_json, estimate_markdown, estimate_text, validate_json, validate_text
+
+    format_ = "json" if flags["as_json"] else flags["format_"]
+    try:
+        config = shared.config_of({"max_credits": flags["max_credits"]})
+        options = _read_options(flags)
+        prices = PriceTable.load(config.prices)
+        paths = find_manifests(manifests)
+        found = survey(paths, options, prices, by=flags["by"])
+        paid, to_pay = _paid(paths, options, prices, found, flags["out"])
+    except BatchgenError as error:
+        if format_ != "json":
+            raise
+        say(error)
+        shared.print_json(shared.error_json(error, error.exit))
+        return int(error.exit)
+    if found.problems_total or found.rows == 0:
+        if format_ == "json":
+            shared.print_json({**validate_json(found), **estimate_json(found, already_paid=paid, to_pay=to_pay)})
+        else:
+            click.echo(validate_text(found), err=True)
+        return int(Exit.MANIFEST)
+    if format_ == "json":
+        shared.print_json(estimate_json(found, already_paid=paid, to_pay=to_pay))
+    else:
+        render = estimate_markdown if format_ == "markdown" else estimate_text
+        click.echo(render(found, already_paid=paid, to_pay=to_pay))
+    cap = config.max_credits
+    if cap.said and cap.credits is not None and to_pay[1] > cap.credits:
+        click.echo(f"batchgen: {to_pay[1]:,} credits to pay are more than the cap of {cap.credits:,}.", err=True)
+        return int(Exit.CAP)
+    return int(Exit.OK)
+
+
+def _paid(paths: Any, options: Any, prices: Any, found: Any, out: Path | None) -> tuple[Any, Any]:
+    """(jobs, credits) that OUT has paid for already, and what is left to pay."""
+    if out is None:
+        return (0, 0), (found.valid, found.credits)
+    from batchgen import intake
+    from batchgen.check import jobs
+    from batchgen.ledger import Store
+    from batchgen.ledger.rows import knows_task
+    from batchgen.plan import Selection
+
+    with Store.read(out) as store, store.begin() as connection:
+        items = jobs(
+            paths,
+            options,
+            prices,
+            known_task_ids=lambda task_id: knows_task(connection, task_id),
+            surveyed=found,
+        )
+        plan = intake.preview(connection, items, Selection())
+    paid, submit = plan.already_paid, plan.to_submit
+    return (paid.jobs, paid.credits), (submit.jobs, submit.credits)

@@ -1,0 +1,98 @@
+"""`batchgen init`, `schema`, `doctor` and `config`."""
+
+import json
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from batchgen.cli import options as shared
+from batchgen.config import KEY_VARIABLE, Config, key_from_environment
+from batchgen.errors import Exit, UsageError
+
+_STARTERS = {"csv": "starter.csv", "yaml": "starter.yaml"}
+
+
+@click.command("init")
+@click.argument("file", type=click.Path(path_type=Path), default=Path("videos.csv"))
+def init_command(file: Path) -> int:
+    """Write a first manifest to start from: FILE ends in .csv or .yaml (default: videos.csv)."""
+    kind = file.suffix.lower().lstrip(".").replace("yml", "yaml")
+    if kind not in _STARTERS:
+        raise UsageError(f"{file} should end in .csv or .yaml.", code="bad_file")
+    if file.exists():
+        raise UsageError(f"{file} exists already.", code="file_exists", hint="Choose another name.")
+    text = resources.files("batchgen").joinpath("starters", _STARTERS[kind]).read_text(encoding="utf-8")
+    # A byte-order mark lets Excel read the accents of a CSV right.
+    file.write_text(text, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="\n")
+    click.echo(f"Wrote {file}. Edit it, then:  batchgen validate {file}   batchgen run {file} --sandbox")
+    return int(Exit.OK)
+
+
+@click.command("schema")
+@click.argument("which", type=click.Choice(["manifest", "job"]), default="manifest")
+def schema_command(which: str) -> int:
+    """Print the JSON Schema of a YAML manifest, or of one job."""
+    from batchgen.schema import schema_file
+
+    click.echo(schema_file(which).read_text(encoding="utf-8").rstrip())
+    return int(Exit.OK)
+
+
+@click.command("config")
+@shared.as_json
+def config_command(as_json: bool) -> int:
+    """Show every setting, its value, and where it comes from. The key itself is never shown."""
+    config = Config.load()
+    values = {one.name: getattr(config, one.name) for one in fields(config) if one.name in config.origins}
+    has_key = key_from_environment() is not None
+    if as_json:
+        document = {
+            name: {"value": _plain(value), "origin": config.origins[name]} for name, value in values.items()
+        }
+        shared.print_json({**document, "api_key": {"set": has_key, "origin": KEY_VARIABLE if has_key else None}})
+        return int(Exit.OK)
+    for name, value in values.items():
+        click.echo(f"{name:<15} {_shown(value):<28} {config.origins[name]}")
+    click.echo(f"{'api_key':<15} {'set (not shown)' if has_key else 'not set':<28} {KEY_VARIABLE}")
+    if config.prices:
+        click.echo(f"{'prices':<15} {json.dumps(dict(config.prices)):<28} batchgen.toml")
+    return int(Exit.OK)
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
+    from batchgen.config import Cap
+    from batchgen.pacing import MaxFailures
+
+    if isinstance(value, Cap):
+        return "not said" if not value.said else "none" if value.credits is None else str(value.credits)
+    if isinstance(value, MaxFailures):
+        if value.count is not None:
+            return str(value.count)
+        return "none" if value.share is None else f"{value.share * 100:g}%"
+    return "found out" if value is None else str(value)
+
+
+@click.command("doctor")
+@click.option(
+    "--ledger", "out", type=click.Path(path_type=Path), metavar="OUT", help="Also check the ledger in OUT."
+)
+@shared.as_json
+def doctor_command(out: Path | None, as_json: bool) -> int:
+    """Check this machine, the settings and, with --ledger, that a ledger keeps its promises. No network."""
+    from batchgen.doctor import findings
+
+    found = findings(out)
+    if as_json:
+        shared.print_json({"findings": [{"ok": ok, "what": what} for ok, what in found]})
+    else:
+        for ok, what in found:
+            click.echo(f"{'ok  ' if ok else 'BAD '} {what}")
+    return int(Exit.OK if all(ok for ok, _ in found) else Exit.USAGE)

@@ -1,0 +1,70 @@
+"""Options that several commands share, and the way to a Config."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batchgen.config import SETTINGS, Config
+from batchgen.errors import BatchgenError, Exit, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the end.")
+out_argument = click.argument("out", type=click.Path(path_type=Path))
+manifests_argument = click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST…")
+
+
+def setting(name: str, metavar: str) -> Callable[[F], F]:
+    """The flag of a setting of batchgen.toml; unset means: ask the environment and the file."""
+    return click.option("--" + name.replace("_", "-"), name, metavar=metavar, help=_sentence(SETTINGS[name].help))
+
+
+def reading(function: F) -> F:
+    """How manifests are read."""
+    for option in (
+        click.option("--own", multiple=True, metavar="COLUMN", help="My own column that looks like a known one."),
+        click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet (default: the first)."),
+        click.option("--encoding", metavar="NAME", help="Of a text file that is not UTF-8, e.g. cp1252."),
+        click.option("--select", multiple=True, metavar="COLUMN=GLOB", help="Only rows where this holds."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def conditions(select: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """`--select campaign=spring*` -> (("campaign", "spring*"),)."""
+    pairs = []
+    for text in select:
+        column, sign, glob = text.partition("=")
+        if not sign or not column.strip():
+            raise UsageError(
+                f"--select {text!r} is not COLUMN=GLOB.",
+                code="bad_select",
+                hint='For example: --select "campaign=spring*".',
+            )
+        pairs.append((column.strip(), glob))
+    return tuple(pairs)
+
+
+def config_of(flags: dict[str, Any]) -> Config:
+    """The settings, with those flags that were given."""
+    return Config.load({name: flags.get(name) for name in SETTINGS})
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """The one document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def error_json(error: BatchgenError, exit_: Exit, plan: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The document of a command that stopped before it did anything."""
+    said = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"error": said, "plan": plan, "exit": int(exit_)}
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."

@@ -1,0 +1,183 @@
+"""`batchgen run`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import options as shared
+from batchgen.cli import say
+from batchgen.errors import BatchgenError, Exit
+
+
+@click.command("run", no_args_is_help=True)
+@shared.manifests_argument
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: outputs/<name>)."
+)
+@shared.setting("base_url", "URL")
+@click.option("--sandbox", is_flag=True, help="Use the local stand-in: no key, no money, no network.")
+@click.option("--only-valid", is_flag=True, help="Run the good rows although others have problems.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Submit at most N jobs in this run.")
+@shared.reading
+@click.option("--dry-run", is_flag=True, help="Show the plan and its credits, and stop; needs no key.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
+@shared.setting("max_credits", "N|none")
+@click.option("--fill-cap", is_flag=True, help="Over the cap: submit as many as fit, in manifest order.")
+@shared.setting("max_failures", "N|P%")
+@click.option("--resubmit-changed", is_flag=True, help="Buy a new video for rows edited after theirs was bought.")
+@shared.setting("rate", "R")
+@shared.setting("burst", "N")
+@shared.setting("max_in_flight", "N")
+@shared.setting("poll_rate", "R")
+@click.option("--no-wait", is_flag=True, help="Leave when all is submitted; `collect` fetches the videos later.")
+@shared.setting("deadline", "TIME")
+@click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
+@shared.as_json
+@shared.quiet
+def run_command(**flags: Any) -> int:
+    """Validate MANIFEST…, show the plan and its credits, ask, submit, poll, download, write the results.
+
+    Running the same command again resumes: what was paid is never paid twice.
+    """  # fmt: skip
+    from batchgen import run
+    from batchgen.check import ReadOptions
+    from batchgen.plan import Selection
+    from batchgen.progress import Progress
+
+    as_json = flags["as_json"]
+    try:
+        config = shared.config_of(flags)
+        read = ReadOptions(encoding=flags["encoding"], sheet=flags["sheet"], own=tuple(flags["own"]))
+        options = run.RunOptions(
+            out=flags["out"],
+            sandbox=flags["sandbox"],
+            only_valid=flags["only_valid"],
+            limit=flags["limit"],
+            selection=Selection(shared.conditions(flags["select"])),
+            read=read,
+            dry_run=flags["dry_run"],
+            fill_cap=flags["fill_cap"],
+            resubmit_changed=flags["resubmit_changed"],
+            wait=not flags["no_wait"],
+            download=not flags["no_download"],
+            progress=Progress.choose(quiet=flags["quiet"]),
+            confirm=None if flags["yes"] else lambda preview: _confirm(preview, quiet=flags["quiet"]),
+            tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
+            ask_key=_ask_key,
+        )
+        ended = run.run(flags["manifests"], config, options)
+    except run.ManifestProblems as error:
+        return problems(error, as_json=as_json)
+    except BatchgenError as error:
+        if not as_json:
+            raise
+        say(error)
+        plan = getattr(error, "plan", None)
+        shared.print_json(shared.error_json(error, error.exit, plan.as_json() if plan else None))
+        return int(error.exit)
+    if isinstance(ended, run.Preview):
+        return _dry_run(ended, as_json=as_json)
+    return end(ended, as_json=as_json)
+
+
+def problems(error: Any, *, as_json: bool) -> int:
+    """Rows have problems: list them."""
+    from batchgen.wording import validate_json, validate_text
+
+    if as_json:
+        shared.print_json(validate_json(error.survey))
+    else:
+        click.echo(validate_text(error.survey, hint=False), err=True)
+    say(error)
+    return int(Exit.MANIFEST)
+
+
+def _dry_run(preview: Any, *, as_json: bool) -> int:
+    if as_json:
+        plan = {"plan": preview.plan.as_json(), "out": str(preview.out), "cap": preview.cap, "exit": 0}
+        shared.print_json(plan)
+    else:
+        click.echo(plan_text(preview))
+        click.echo("Dry run: nothing was submitted.")
+    return int(Exit.OK)
+
+
+def _confirm(preview: Any, *, quiet: bool) -> bool:
+    """Show the plan and ask. Without a terminal the answer is no."""
+    if not quiet or sys.stdin.isatty():
+        click.echo(plan_text(preview), err=True)
+    if not sys.stdin.isatty():
+        return False
+    sum_ = preview.plan.to_submit
+    return click.confirm(f"Submit {sum_.jobs:,} jobs for {sum_.credits:,} credits?", default=False, err=True)
+
+
+def _ask_key() -> Any:
+    """Ask for the key, unseen, for this run only. None without a terminal."""
+    from batchgen.secret import Secret
+
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+    text = click.prompt("API key (not shown, not kept)", hide_input=True, err=True, default="", show_default=False)
+    return Secret(text) if text.strip() else None
+
+
+def plan_text(preview: Any) -> str:
+    """The plan for a person: what is bought, what is not and why, and the cap."""
+    from batchgen.plan import Decision
+
+    plan = preview.plan
+    lines = [f"{plan.rows:,} rows -> {preview.out}"]
+    for scene, one in sorted(plan.by_scene.items()):
+        lines.append(f"  submit  {one.jobs:>9,} {scene:<16} {one.credits:>9,} credits")
+    words = {
+        Decision.DONE: "done already",
+        Decision.RUNNING: "running already",
+        Decision.IN_DOUBT: "in doubt: never submitted again by itself",
+        Decision.ENDED: "ended without a video: edit the row, or `batchgen retry`",
+        Decision.CHANGED: "changed after it was bought: --resubmit-changed buys a new video",
+        Decision.RENAMED: "bought under another id: taken over",
+    }
+    for decision, sentence in words.items():
+        if jobs := plan.sums[decision].jobs:
+            lines.append(f"  skip    {jobs:>9,} {sentence}")
+    if plan.sums[Decision.EDITED].jobs:
+        one = plan.sums[Decision.EDITED]
+        lines.append(
+            f"  (of these {one.jobs:,} again, edited since they ended without a video: {one.credits:,} credits)"
+        )
+    if plan.invalid:
+        lines.append(f"  skip    {plan.invalid:>9,} with problems")
+    if plan.unselected:
+        lines.append(f"  skip    {plan.unselected:>9,} not selected")
+    repeated = preview.survey.duplicates
+    if repeated.rows:
+        lines.append(
+            f"  note: {repeated.rows:,} rows repeat an earlier one; they cost {repeated.credits:,} credits."
+        )
+    total = plan.to_submit
+    cap = "no cap" if preview.cap is None else f"cap {preview.cap:,}, of which {max(0, preview.room):,} free"
+    lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{total.credits:>9,} credits ({cap})")
+    return "\n".join(lines)
+
+
+def end(ended: Any, *, as_json: bool) -> int:
+    """Say how it ended and what to do next."""
+    from batchgen.status import next_steps
+
+    status, exit_ = ended.status, ended.exit
+    for message in ended.stops.values():
+        click.echo(message, err=True)
+    if as_json:
+        shared.print_json(status.as_json(exit_))
+        return int(exit_)
+    counts = ", ".join(f"{count:,} {state.value.replace('_', ' ')}" for state, count in status.states.items())
+    credits = status.credits  # noqa: A001 - the product's word
+    net = f", {credits.refunded:,} refunded" if credits.refunded else ""
+    click.echo(f"{sum(status.states.values()):,} jobs: {counts}. {credits.charged:,} credits charged{net}.")
+    click.echo(f"Results: {status.out / 'results.csv'}   Page: {status.out / 'report.html'}")
+    for sentence in next_steps(status):
+        click.echo(sentence)
+    return int(exit_)

@@ -1,0 +1,273 @@
+"""One run of the stations over an open ledger: submit, poll, fetch, keep results.csv up to date."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.api import Api
+from batchgen.api.files import FileHost
+from batchgen.board import Board, Stop, sleep_or
+from batchgen.config import Config
+from batchgen.download import Downloaded, download
+from batchgen.errors import BatchgenError, Exit
+from batchgen.job import State, TaskStatus
+from batchgen.ledger import Ledger
+from batchgen.ledger.tasks import OpenTask, Video, open_tasks
+from batchgen.outputs import write_results_csv
+from batchgen.pacing import Away, Durations, Failures, PollPacer, PollSchedule, SubmitPacer
+from batchgen.poll import Poller
+from batchgen.progress import Progress
+from batchgen.secret import Secret
+from batchgen.submit import SubmitSettings, Submitter
+from batchgen.videos import Fetcher, FetchSettings
+
+#: Above this many jobs, videos go into sub-folders.
+MANY_JOBS = 10_000
+#: results.csv is replaced at most once a second, and for at most this share of the time.
+RESULTS_EVERY, RESULTS_SHARE = 1.0, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What one run is to do: submit or only collect, how long to wait, whether to download."""
+
+    submit: bool = True
+    limit: int | None = None
+    wait: bool = True
+    download: bool = True
+    loopback: bool = False
+    watch: Callable[[], None] | None = None
+
+
+class Drive:
+    """The stations of one run, made and connected."""
+
+    def __init__(
+        self, ledger: Ledger, api: Api, board: Board, config: Config, course: Course, rng: random.Random
+    ) -> None:
+        self._ledger = ledger
+        self._api = api
+        self._board = board
+        self._config = config
+        self._course = course
+        self._files = FileHost(allow_private=course.loopback)
+        now, wall = board.clock.now(), board.clock.wall()
+        saved = ledger.meta("pacing") or {}
+        self._durations = Durations()
+        if learned := ledger.meta("durations"):
+            self._durations.restore(learned)
+        self._submit_pacer = SubmitPacer(
+            rate=config.rate,
+            burst=config.burst,
+            max_in_flight=config.max_in_flight,
+            saved=saved.get("submit"),
+            now=now,
+            wall=wall,
+        )
+        self._poll_pacer = PollPacer(rate=config.poll_rate, now=now, saved=saved.get("poll"))
+        self.poller = Poller(
+            ledger,
+            api,
+            board,
+            self._poll_pacer,
+            PollSchedule(self._durations, rng=rng),
+            deadline=config.deadline,
+            trust_refunds=config.trust_refunds,
+            ended=self._task_ended,
+        )
+        self.fetcher = Fetcher(
+            ledger,
+            board,
+            ledger.out,
+            download=self._download,
+            ask=api.task,
+            settings=FetchSettings(at_once=config.downloads, many=sum(board.states.values()) > MANY_JOBS),
+        )
+        self.submitter = Submitter(
+            ledger,
+            api,
+            board,
+            self._submit_pacer,
+            away=Away(rng=rng),
+            failures=Failures(config.max_failures),
+            settings=SubmitSettings(limit=course.limit, post_timeout=config.post_timeout),
+            accepted=self._accepted,
+        )
+
+    async def _download(self, url: str, target: Path) -> Downloaded:
+        return await download(self._files, url, target)
+
+    def _accepted(self, task: OpenTask) -> None:
+        if self._course.wait:
+            self.poller.add(task)
+
+    def _task_ended(self, task: OpenTask, status: TaskStatus) -> None:
+        self._submit_pacer.ended(self._board.clock.now())
+        self.submitter.wake.set()
+        if status.state is State.OVERDUE:
+            return
+        video = status.state is State.SUCCEEDED and bool(status.video_urls)
+        self.submitter.job_ended(ok=video)
+        if video and self._course.download:
+            for n, url in enumerate(status.video_urls, start=1):
+                self.fetcher.add(Video(task.task_no, task.task_id, task.job_id, n, url, "", 0, ""))
+
+    def interrupt(self) -> None:
+        """Ctrl-C once: no POST begins any more, what was sent is seen to its end."""
+        self._board.stop(Stop.INTERRUPTED, "Interrupted.")
+        self.submitter.wake.set()
+        self.poller.interrupt()
+
+    async def run(self) -> None:
+        """All stations until there is nothing to do, or the run is stopped."""
+        earlier = self._ledger.read(lambda connection: list(open_tasks(connection)))
+        self._submit_pacer.tasks_in_flight(len(earlier))
+        if self._course.wait:
+            for task in earlier:
+                self.poller.add(task)
+        keepers = [asyncio.create_task(self._keep_results()), asyncio.create_task(self._keep_state())]
+        try:
+            await self._stations()
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            await self._save_state()
+            await self._files.aclose()
+
+    async def _stations(self) -> None:
+        fetching = asyncio.create_task(self.fetcher.run())
+        missing = asyncio.create_task(self._add_missing())
+        polling = asyncio.create_task(self.poller.run())
+        stopping = asyncio.create_task(self._interrupted())
+        try:
+            if self._course.submit:
+                await self.submitter.run()
+            self.poller.finish()
+            await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await polling
+            await asyncio.wait({missing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self.fetcher.finish()
+            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in (fetching, missing, polling, stopping):
+                each.cancel()
+            done = await asyncio.gather(fetching, missing, polling, return_exceptions=True)
+        for error in done:
+            if isinstance(error, Exception) and not self._board.interrupted:
+                raise error
+
+    async def _add_missing(self) -> None:
+        if self._course.download:
+            await self.fetcher.add_missing()
+
+    async def _interrupted(self) -> None:
+        while not self._board.interrupted:
+            await self._board.stopped.wait()
+            if not self._board.interrupted:
+                self._board.stopped.clear()
+
+    # -- what is kept up to date beside the stations -----------------------------------------------------------
+
+    async def _keep_results(self) -> None:
+        while True:
+            await asyncio.sleep(RESULTS_EVERY)
+            if not self._board.dirty:
+                continue
+            self._board.dirty = False
+            began = time.monotonic()
+            with contextlib.suppress(BatchgenError):  # said at the end, when it is written for the last time
+                await asyncio.to_thread(write_results_csv, self._ledger.out)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(0.0, took / RESULTS_SHARE - RESULTS_EVERY))
+
+    async def _keep_state(self) -> None:
+        while True:
+            await asyncio.sleep(2.0)
+            await self._save_state()
+
+    async def _save_state(self) -> None:
+        now, wall = self._board.clock.now(), self._board.clock.wall()
+        pacing = {"submit": self._submit_pacer.state(now, wall), "poll": self._poll_pacer.state()}
+        with contextlib.suppress(BatchgenError):  # what was learned is a convenience
+            await self._ledger.set_meta(pacing=pacing, durations=self._durations.state())
+
+
+def drive(
+    ledger: Ledger,
+    base_url: str,
+    key: Secret,
+    board: Board,
+    config: Config,
+    course: Course,
+    progress: Progress,
+) -> None:
+    """Run the stations in an event loop of their own, with Ctrl-C and SIGTERM as promised."""
+    asyncio.run(_drive(ledger, base_url, key, board, config, course, progress))
+
+
+async def _drive(
+    ledger: Ledger,
+    base_url: str,
+    key: Secret,
+    board: Board,
+    config: Config,
+    course: Course,
+    progress: Progress,
+) -> None:
+    api = Api(base_url, key, post_timeout=config.post_timeout, idempotent=config.idempotent)
+    try:
+        stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
+        with _signals(stations):
+            showing = asyncio.create_task(_show(progress))
+            try:
+                await stations.run()
+            finally:
+                showing.cancel()
+    finally:
+        await api.aclose()
+
+
+async def _show(progress: Progress) -> None:
+    never = asyncio.Event()
+    while True:
+        progress.show()
+        await sleep_or(never, 0.2)
+
+
+@contextlib.contextmanager
+def _signals(stations: Drive) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops gently, the second leaves at once: the ledger is safe either way."""
+    count = 0
+    loop = asyncio.get_running_loop()
+
+    def heard(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            sys.stderr.write("\nLeft at once. Everything is saved; run again to go on.\n")
+            sys.stderr.flush()
+            os._exit(int(Exit.INTERRUPTED))
+        sys.stderr.write(
+            "\nStopping: no further submissions; waiting for answers on their way. Ctrl-C again leaves.\n"
+        )
+        loop.call_soon_threadsafe(stations.interrupt)
+
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            before[number] = signal.signal(number, heard)
+        except ValueError:  # not in the main thread: the caller's program owns the signals
+            break
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,66 @@
+"""The ledger's promises, checked on its own tables. Used by `doctor --ledger` and after every crash in tests."""
+
+import sqlalchemy as sa
+
+from batchgen.job import State
+
+#: Each query finds what must not be: (what it means, SQL that returns such lines).
+_NEVER = (
+    ("a job has two live attempts in one purchase", """
+        SELECT job_no, purchase_no FROM attempt
+        WHERE outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')
+        GROUP BY job_no, purchase_no HAVING count(*) > 1"""),
+    ("a task is there twice", "SELECT service, task_id FROM task GROUP BY service, task_id HAVING count(*) > 1"),
+    ("a task has no accepted attempt", """
+        SELECT task_no FROM task LEFT JOIN attempt ON attempt_id = task_no
+        WHERE outcome IS NULL OR outcome <> 'accepted'"""),
+    ("an accepted attempt has no task", """
+        SELECT attempt_id FROM attempt LEFT JOIN task ON task_no = attempt_id
+        WHERE outcome = 'accepted' AND task_no IS NULL"""),
+    ("an attempt belongs to a purchase that nobody made", """
+        SELECT attempt_id FROM attempt JOIN job USING (job_no) WHERE attempt.purchase_no > job.purchase_no"""),
+    ("a job is in doubt without a doubtful attempt, or the other way round", """
+        SELECT job_no FROM job WHERE (state = 'in_doubt') <> EXISTS (
+            SELECT 1 FROM attempt WHERE attempt.job_no = job.job_no AND outcome = 'in_doubt'
+            AND attempt.purchase_no = job.purchase_no)"""),
+    ("a job waits for a task that is not there", """
+        SELECT job_no FROM job WHERE state IN ('submitted', 'queued', 'running', 'overdue', 'succeeded')
+        AND NOT EXISTS (SELECT 1 FROM task WHERE task.job_no = job.job_no)"""),
+    ("a job is to be submitted although this purchase has a live attempt", """
+        SELECT job_no FROM job WHERE state = 'not_submitted' AND EXISTS (
+            SELECT 1 FROM attempt WHERE attempt.job_no = job.job_no AND attempt.purchase_no = job.purchase_no
+            AND (outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')))"""),
+)  # fmt: skip
+
+_SUMS = {
+    "charged": """SELECT coalesce((SELECT sum(charged) FROM task), 0)
+                  + coalesce((SELECT sum(price) FROM attempt WHERE outcome = 'paid_lost'), 0)""",
+    "refunded": "SELECT coalesce(sum(refunded), 0) FROM task",
+    "reserved": "SELECT coalesce(sum(price), 0) FROM attempt WHERE outcome IS NULL",
+    "in_doubt": "SELECT coalesce(sum(price), 0) FROM attempt WHERE outcome = 'in_doubt'",
+}
+
+
+def violations(connection: sa.Connection, *, running: bool = False) -> list[str]:
+    """Sentences about broken promises; none when all is well."""
+    found = [
+        f"{what} ({len(lines)} times)"
+        for what, query in _NEVER
+        if (lines := connection.exec_driver_sql(query).all())
+    ]
+    account = connection.exec_driver_sql("SELECT * FROM account").mappings().one()
+    for name, query in _SUMS.items():
+        total = connection.exec_driver_sql(query).scalar_one()
+        if account[name] != total:
+            found.append(f"the account says {account[name]} credits {name}, its entries say {total}")
+    counted = account["charged"] - account["refunded"] + account["reserved"] + account["in_doubt"]
+    if account["cap"] is not None and counted - account["unplanned"] > account["cap"]:
+        found.append(f"{counted} credits count against a cap of {account['cap']}")
+    if not running:
+        submitting = connection.exec_driver_sql(
+            "SELECT count(*) FROM job WHERE state = ?", (State.SUBMITTING.value,)
+        ).scalar_one()
+        open_ = connection.exec_driver_sql("SELECT count(*) FROM attempt WHERE outcome IS NULL").scalar_one()
+        if submitting != open_:
+            found.append(f"{submitting} jobs are being submitted, but {open_} attempts are open")
+    return found

@@ -1,0 +1,162 @@
+"""What a person sees while a run works: bars on a terminal, plain lines elsewhere, nothing when quiet.
+
+Everything goes to stderr; stdout is for documents.
+"""
+
+import sys
+import time
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from batchgen.board import Board
+from batchgen.job import TERMINAL, State
+
+#: Seconds between two plain lines.
+PLAIN_EVERY = 10.0
+
+_SLOW = {
+    "rate": "the rate that was told",
+    "in_flight": "the number of tasks in flight",
+    "service": "the rate that the service allows",
+    "finding": "finding out how fast the service allows",
+    "away": "the service does not answer; asking now and then",
+    "disk": "the disk",
+}
+
+
+class Progress:
+    """Shows a board. `kind`: `bars`, `lines` or `none`."""
+
+    def __init__(self, board: Board, kind: str, stream: TextIO | None = None) -> None:
+        self._board = board
+        self._kind = kind
+        self._stream = stream or sys.stderr
+        self._bars: list[tqdm[Any]] = []
+        self._last_line = 0.0
+        self._began = time.monotonic()
+        self._said = ""
+
+    @staticmethod
+    def choose(*, quiet: bool, stream: TextIO | None = None) -> str:
+        stream = stream or sys.stderr
+        if quiet:
+            return "none"
+        return "bars" if stream.isatty() else "lines"
+
+    def __enter__(self) -> "Progress":
+        if self._kind == "bars":
+            board = self._board
+            for position, (name, total, unit) in enumerate(
+                (
+                    ("submitted ", board.to_submit, "job"),
+                    ("finished  ", self._started(), "job"),
+                    ("downloaded", board.videos_wanted, "video"),
+                    ("credits   ", board.credits_planned, "credit"),
+                )
+            ):
+                self._bars.append(
+                    tqdm(
+                        total=total,
+                        desc=name,
+                        unit=unit,
+                        position=position,
+                        file=self._stream,
+                        dynamic_ncols=True,
+                        leave=True,
+                        bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {postfix}",
+                        ascii=not _can_draw(self._stream),
+                    )
+                )
+            self.show()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.show(last=True)
+        for bar in self._bars:
+            bar.close()
+
+    def _started(self) -> int:
+        board = self._board
+        waiting = sum(board.states[state] for state in (State.SUBMITTED, State.QUEUED, State.RUNNING))
+        return board.to_submit - board.submitted + waiting + self._finished()
+
+    def _finished(self) -> int:
+        return self._board.finished
+
+    def show(self, *, last: bool = False) -> None:
+        """Bring the picture up to date; called about five times a second."""
+        if self._kind == "bars":
+            self._show_bars()
+        elif self._kind == "lines" and (last or time.monotonic() - self._last_line >= PLAIN_EVERY):
+            self._last_line = time.monotonic()
+            line = self.line()
+            if line != self._said:
+                self._said = line
+                print(line, file=self._stream, flush=True)
+
+    def _show_bars(self) -> None:
+        board = self._board
+        values = (
+            (board.submitted, board.to_submit),
+            (self._finished(), self._started()),
+            (board.videos_here, max(board.videos_wanted, board.videos_here)),
+            (board.credits_spent, max(board.credits_planned, board.credits_spent)),
+        )
+        for bar, (value, total) in zip(self._bars, values, strict=True):
+            bar.total = total
+            bar.n = value
+        self._bars[0].set_postfix_str(self._slow_line(), refresh=False)
+        notes = []
+        if board.states[State.FAILED] + board.states[State.REJECTED]:
+            notes.append(f"{board.states[State.FAILED] + board.states[State.REJECTED]} without a video")
+        if board.states[State.IN_DOUBT]:
+            notes.append(f"{board.states[State.IN_DOUBT]} in doubt")
+        self._bars[1].set_postfix_str(", ".join(notes), refresh=False)
+        for bar in self._bars:
+            bar.refresh()
+
+    def _slow_line(self) -> str:
+        board = self._board
+        left = board.to_submit - board.submitted
+        if left <= 0 or not board.submitting:
+            return ""
+        elapsed = time.monotonic() - self._began
+        why = _SLOW.get(board.slow, "")
+        if board.submitted < 5 or elapsed < 5:
+            return why
+        return f"{_duration(left * elapsed / board.submitted)} left; limit: {why}" if why else ""
+
+    def line(self) -> str:
+        """The same as one line of text."""
+        board = self._board
+        parts = [
+            f"submitted {board.submitted:,}/{board.to_submit:,}",
+            f"finished {self._finished():,}",
+            f"downloaded {board.videos_here:,}/{board.videos_wanted:,}",
+            f"credits {board.credits_spent:,}/{board.credits_planned:,}",
+        ]
+        failed = sum(board.states[state] for state in (*TERMINAL - {State.SUCCEEDED}, State.REJECTED))
+        if failed:
+            parts.append(f"without a video {failed:,}")
+        if board.states[State.IN_DOUBT]:
+            parts.append(f"in doubt {board.states[State.IN_DOUBT]:,}")
+        slow = self._slow_line()
+        return ", ".join(parts) + (f" ({slow})" if slow else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _can_draw(stream: TextIO) -> bool:
+    """Whether the stream's encoding has the block characters of a smooth bar (a cp1252 console has not)."""
+    try:
+        "▏█".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

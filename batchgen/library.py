@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchgen.check import ReadOptions, Survey, find_manifests, survey
 from batchgen.config import Config
+from batchgen.flow import Ended, Preview, RunOptions
+from batchgen.flow import run as run_manifests
 from batchgen.ledger import Store, views
 from batchgen.plan import Selection
 from batchgen.pricing import PriceTable
 from batchgen.results import frame
-from batchgen.run import Ended, Preview, RunOptions
-from batchgen.run import run as run_manifests
 from batchgen.status import Status
 
 if TYPE_CHECKING:

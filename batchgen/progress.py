@@ -91,7 +91,7 @@ class Progress:
         elif self._kind == "lines" and (last or time.monotonic() - self._last_line >= PLAIN_EVERY):
             self._last_line = time.monotonic()
             line = self.line()
-            if line != self._said:
+            if line != self._said and self._something():
                 self._said = line
                 print(line, file=self._stream, flush=True)
 
@@ -126,6 +126,10 @@ class Progress:
         if board.submitted < 5 or elapsed < 5:
             return why
         return f"{_duration(left * elapsed / board.submitted)} left; limit: {why}" if why else ""
+
+    def _something(self) -> bool:
+        board = self._board
+        return bool(board.submitted or board.finished or board.videos_here < board.videos_wanted)
 
     def line(self) -> str:
         """The same as one line of text."""

@@ -4,19 +4,17 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from batchgen.config import Cap
 from batchgen.errors import CapError, UsageError
+from batchgen.flow import SANDBOX_SERVICE, change_cap
 from batchgen.intake import person
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Ledger, Store, people, views
 from batchgen.ledger.people import PAID_ENDS, Doubt, Ended
 from batchgen.ledger.store import meta_value
-from batchgen.run import SANDBOX_SERVICE, change_cap
 from batchgen.status import doubts_text
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
     try:
         who = person()
         if wish.give_up:
-            ledger.write(lambda connection: _each(wish.jobs, lambda job: people.give_up(connection, job, who)))
+            ledger.write(lambda connection: _give_up(connection, wish.jobs, who))
             yield from (f"{job}: given up; counts as spent." for job in wish.jobs)
             return
         found = ledger.read(people.doubts)
@@ -83,9 +81,9 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
     write_results_csv(out)
 
 
-def _each(some: Sequence[T], do: Callable[[T], None]) -> None:
-    for one in some:
-        do(one)
+def _give_up(connection: Any, jobs: Sequence[str], who: str) -> None:
+    for job in jobs:
+        people.give_up(connection, job, who)
 
 
 def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[Doubt, str]]:

@@ -107,7 +107,7 @@ def _confirm(question: str) -> bool:
 @shared.quiet
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
-    from batchgen import run, settle
+    from batchgen import flow, settle
     from batchgen.cli.run import _ask_key, end
     from batchgen.progress import Progress
 
@@ -131,13 +131,13 @@ def retry_command(out: Path, **flags: Any) -> int:
             return int(Exit.OK)
         if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
             raise UsageError("Nothing was submitted.", code="declined")
-        options = run.RunOptions(
+        options = flow.RunOptions(
             wait=not flags["no_wait"],
             download=not flags["no_download"],
             progress=Progress.choose(quiet=flags["quiet"]),
             ask_key=_ask_key,
         )
-        ended = run.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
+        ended = flow.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
     except BatchgenError as error:
         if not flags["as_json"]:
             raise
@@ -157,15 +157,15 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.quiet
 def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
-    from batchgen import run
+    from batchgen import flow
     from batchgen.cli.run import _ask_key, end
     from batchgen.progress import Progress
 
-    options = run.RunOptions(
+    options = flow.RunOptions(
         download=not flags["no_download"], progress=Progress.choose(quiet=flags["quiet"]), ask_key=_ask_key
     )
     try:
-        ended = run.collect(out, shared.config_of(flags), options)
+        ended = flow.collect(out, shared.config_of(flags), options)
     except BatchgenError as error:
         if not flags["as_json"]:
             raise

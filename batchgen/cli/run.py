@@ -41,7 +41,7 @@ def run_command(**flags: Any) -> int:
 
     Running the same command again resumes: what was paid is never paid twice.
     """  # fmt: skip
-    from batchgen import run
+    from batchgen import flow
     from batchgen.check import ReadOptions
     from batchgen.plan import Selection
     from batchgen.progress import Progress
@@ -50,7 +50,7 @@ def run_command(**flags: Any) -> int:
     try:
         config = shared.config_of(flags)
         read = ReadOptions(encoding=flags["encoding"], sheet=flags["sheet"], own=tuple(flags["own"]))
-        options = run.RunOptions(
+        options = flow.RunOptions(
             out=flags["out"],
             sandbox=flags["sandbox"],
             only_valid=flags["only_valid"],
@@ -67,8 +67,8 @@ def run_command(**flags: Any) -> int:
             tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
             ask_key=_ask_key,
         )
-        ended = run.run(flags["manifests"], config, options)
-    except run.ManifestProblems as error:
+        ended = flow.run(flags["manifests"], config, options)
+    except flow.ManifestProblems as error:
         return problems(error, as_json=as_json)
     except BatchgenError as error:
         if not as_json:
@@ -77,7 +77,7 @@ def run_command(**flags: Any) -> int:
         plan = getattr(error, "plan", None)
         shared.print_json(shared.error_json(error, error.exit, plan.as_json() if plan else None))
         return int(error.exit)
-    if isinstance(ended, run.Preview):
+    if isinstance(ended, flow.Preview):
         return _dry_run(ended, as_json=as_json)
     return end(ended, as_json=as_json)
 

@@ -137,7 +137,7 @@ def shown(style: str, task: Task, view: View) -> tuple[int, Any]:
     """The answer to a GET of a task."""
     word = _WORDS.get(style, {}).get(view.status, view.status) if view.word is None else view.word
     top = word if view.top is None else view.top
-    return _STYLES[style](task, view, word, top)
+    return STYLES_OF_TASKS[style](task, view, word, top)
 
 
 def _said(key: str, word: Any) -> dict[str, Any]:
@@ -282,7 +282,8 @@ def _ark(task: Task, view: View, word: Any, top: Any) -> tuple[int, Any]:
     return 200, {**body, "created_at": int(task.created), **view.extra}
 
 
-_STYLES = {
+#: The styles, by name: how each shows a task.
+STYLES_OF_TASKS = {
     "documented": _documented,
     "shipany": _shipany,
     "evolink": _evolink,

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .clock import parse_duration
+from .envelopes import STYLES_OF_TASKS
 from .limits import parse_rate
 from .rules import Rule, check_shares, parse_rule, parse_script
 
-STYLES = ("documented", "shipany", "evolink", "kie", "kinovi", "fal", "replicate", "acedata", "ark")
+STYLES = tuple(STYLES_OF_TASKS)
 RETRY_AFTER = ("seconds", "date", "float", "ms", "text", "none")
 LIMIT_HEADERS = ("none", "x", "x-epoch", "draft", "draft7")
 IDEMPOTENCY = ("ignore", "honour", "conflict", "reject")

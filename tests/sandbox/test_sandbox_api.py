@@ -5,10 +5,9 @@ import json
 import time
 
 import pytest
+from sandbox_client import REQUEST, Start, fetch
 
 from batchgen.sandbox import Options
-
-from sandbox_client import REQUEST, Start, fetch
 
 IMAGE = {
     "provider": "kie",
@@ -75,7 +74,9 @@ def test_prices_can_be_others_and_be_stated(start: Start) -> None:
         (VIDEO | {"video_input": 5}, "video_input must be a URL or a list of URLs."),
     ],
 )
-def test_a_wrong_body_is_refused_with_a_sentence_and_costs_nothing(start: Start, body: object, sentence: str) -> None:
+def test_a_wrong_body_is_refused_with_a_sentence_and_costs_nothing(
+    start: Start, body: object, sentence: str
+) -> None:
     client = start()
     answer = client.post(body)
     assert answer.status == 400
@@ -193,7 +194,9 @@ def test_polls_have_a_limit_of_their_own(start: Start) -> None:
     assert client.post().status == 200
 
 
-@pytest.mark.parametrize(("status", "message"), [(429, "Concurrency limit reached (2)"), (200, "too many active tasks")])
+@pytest.mark.parametrize(
+    ("status", "message"), [(429, "Concurrency limit reached (2)"), (200, "too many active tasks")]
+)
 def test_only_so_many_tasks_run_at_once(start: Start, status: int, message: str) -> None:
     client = start(max_active=2, active_status=status)
     client.buy()

@@ -355,7 +355,9 @@ def main() -> None:
     for name in names:
         score = simulate(Paced(), Unlimited(), 8000, latencies(name, 0))
         thousand = next((t for i, t in enumerate(score.created[1000:]) if t - score.created[i] <= 1.0), None)
-        print(f"no limit, {name:7}: 8,000 created in {score.created[-1]:.1f} s; 1,000 a second reached at {thousand}")
+        print(
+            f"no limit, {name:7}: 8,000 created in {score.created[-1]:.1f} s; 1,000 a second reached at {thousand}"
+        )
 
 
 if __name__ == "__main__":

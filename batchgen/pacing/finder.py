@@ -14,8 +14,10 @@ confirmed, and the next try is 60 s later.
 
 import math
 import random
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from .evidence import Candidate, Evidence, held
+from .evidence import Candidate, Evidence
 from .rate import CATCH_UP, Rate, SlotClock
 
 FIRST_RATE, FASTEST, SLOWEST = 2.0, 100_000.0, 1 / 600
@@ -32,13 +34,21 @@ DOUBTFUL, PATIENCE = 1.0, (2.0, 60.0, 180.0, 600.0)
 
 
 class RateFinder:
-    """The rate, in POSTs a second. `ceiling` is the told rate, or infinite; `rate` is one found earlier."""
+    """The rate, in POSTs a second. `ceiling` is the told rate, or infinite; `begun` are earlier begins."""
 
     def __init__(
-        self, *, now: float, ceiling: float = math.inf, rate: float | None = None, rng: random.Random
+        self,
+        *,
+        now: float,
+        ceiling: float = math.inf,
+        saved: Mapping[str, Any] | None = None,
+        begun: Iterable[float] = (),
+        rng: random.Random,
     ) -> None:
+        saved = saved or {}
+        rate = saved.get("rate")
         self._rng = rng
-        self._ceiling = ceiling
+        self.ceiling = ceiling
         #: whether no throttled answer was seen yet
         self.finding = rate is None
         self.target = rate if rate is not None else ceiling
@@ -47,6 +57,7 @@ class RateFinder:
         self._evidence = Evidence()
         self._quickest = math.inf  # the shortest answer time seen: about a round trip
         self._event_at = -math.inf  # when the last event was noticed
+        self._cycle_from = now  # when POSTs began to get through after the last event
         self._events_in_a_row = 0
         self._alone = False  # one POST at a time until one gets through
         self._belief: Candidate | None = None
@@ -57,6 +68,37 @@ class RateFinder:
         self._passed = 0  # tries in a row that got through
         self._try_at = now + PATIENCE[0]
         self._trying_until: float | None = None
+        for instant in begun:
+            self._evidence.accepted(instant)
+        if limit := saved.get("limit"):
+            known = Candidate(int(limit[0]), float(limit[1]))
+            self._believe(known, [known])
+
+    def state(self) -> dict[str, Any]:
+        """For `saved` at the next start; empty while nothing is known."""
+        if self.finding:
+            return {}
+        limit = {"limit": [self._belief.count, self._belief.seconds]} if self._belief else {}
+        return {"rate": self.rate, **limit}
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing got through since the last event."""
+        return self._events_in_a_row > 0
+
+    def told(self, limit: Rate, now: float) -> None:
+        """The service names its limit in a header: keep it, and never try more."""
+        self.finding = False
+        self.ceiling = min(self.ceiling, limit.per_second)
+        self._trying_until = None
+        exact = Candidate(limit.count, limit.seconds)
+        self._believe(exact, [exact])
+        self._try_at = now + PATIENCE[0]
+
+    def lower_ceiling(self, ceiling: float) -> None:
+        """The service's headers say that it is never more than that."""
+        self.ceiling = min(self.ceiling, ceiling)
+        self.rate = self._clamped(self.rate)
 
     def ready_at(self) -> float:
         """The earliest instant at which the next POST may begin, as far as the rate goes."""
@@ -90,7 +132,7 @@ class RateFinder:
         elif self._trying_until is not None:
             if began > self._trying_until:
                 self._try_passed(now)
-        elif now > self._try_at and self.rate < self._ceiling:
+        elif now > self._try_at and self.rate < self.ceiling:
             self._try_more(now)
 
     def throttled(self, began: float, now: float, retry_after: float | None) -> float:
@@ -109,44 +151,50 @@ class RateFinder:
         if wait is None:
             wait = FIRST_WAIT * WAIT_GROWTH ** (self._events_in_a_row - 1) * self._rng.uniform(1.0, 1.2)
             wait = min(LONGEST_WAIT, wait)
-        since, self._event_at = self._event_at, now
+        self._event_at = now
         gate = now + wait
         self._alone = retry_after is None or self._events_in_a_row > 1
         if not (trying and self._fall_back()):
-            self._learn(gate, since)
+            if retry_after is None:
+                self._belief = self._guard = None  # told when one gets through
+            else:
+                self._learn(gate)
         self._try_at = gate + self._patience()
         return gate
 
     def _got_through(self, began: float, now: float) -> None:
         """The first POST after an event was accepted."""
         self._events_in_a_row = 0
-        self._learn(None, -math.inf)
+        self._learn(None)
+        self._cycle_from = began
         if self._alone:
             self._alone = False
             self._next = max(now, began + 1 / self.rate)
         self._try_at = now + self._patience()
 
-    def _learn(self, at: float | None, since: float) -> None:
-        """Work out what fits if a POST gets through at `at`; `since` is when the event before was."""
-        fits = self._evidence.candidates(self._blur(), at)
-        if not fits and since > -math.inf:
-            self._evidence.forget_before(since)
+    def _learn(self, at: float | None) -> None:
+        """Work out what fits, where `at` is when the service says that a POST will get through again."""
+        fits = self._evidence.candidates(self._blur(), at) or self._evidence.candidates(3 * self._blur())
+        if not fits:
+            self._evidence.forget_before(self._cycle_from)
             fits = self._evidence.candidates(self._blur(), at)
         if fits:
             self._believe(_likeliest(fits), fits)
-        elif at is not None:  # a service that counts otherwise: what got through from event to event
-            times = self._evidence.passed()
-            start = max(since, times[0] if times else at - 1.0)
-            self._belief = self._guard = None
-            self._sure = False
-            self._set(max(held(times, start, at), 0.5) / max(at - start, 0.1))
+            return
+        # a service that counts otherwise: what got through since the last time that it was full
+        times = self._evidence.passed(at)
+        self._belief = self._guard = None
+        self._sure, self._confirmed = False, 0
+        if times:
+            start, end = min(self._cycle_from, times[0]), max(times[-1], self._event_at)
+            self._set(len(times) / max(end - start, 0.5))
 
     def _believe(self, limit: Candidate, fits: list[Candidate]) -> None:
         """Keep a limit exactly, with room for POSTs that are squeezed together on their way."""
         self._belief = limit
         self._sure = limit.round and not any(one.round and one is not limit for one in fits)
         margin = 1 + min(0.1, self._blur() * 0.3 / limit.seconds)
-        recent = self._evidence.accepted_at[-limit.count :]
+        recent = self._evidence.passed()[-limit.count :]
         self._guard = SlotClock(Rate(limit.count, limit.seconds * margin), begun=recent)
         self._set(limit.rate / margin)
 
@@ -202,7 +250,7 @@ class RateFinder:
         return 0.02 + 0.5 * min(self._quickest, 5.0)
 
     def _clamped(self, rate: float) -> float:
-        return max(SLOWEST, min(rate, self._ceiling, FASTEST))
+        return max(SLOWEST, min(rate, self.ceiling, FASTEST))
 
 
 def _likeliest(fits: list[Candidate]) -> Candidate:

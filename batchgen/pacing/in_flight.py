@@ -27,11 +27,18 @@ class InFlight:
         self._probe_after = PROBE_AFTER
         self._probe_at = now + PROBE_AFTER
         self.probing = False
+        self.service_says: int | None = None
+
+    @property
+    def lower_than_told(self) -> bool:
+        """Whether the service runs fewer at once than the user told."""
+        return self.most is None or self.limit() < self.most
 
     def limit(self) -> float:
-        told = math.inf if self.most is None else self.most
+        """How many may be in flight now."""
+        told = min(self.most or math.inf, self.service_says or math.inf)
         if self._finding:
-            return told if self.most is not None else self._limit
+            return told if self.most is not None else min(told, self._limit)
         return min(told, self._limit + (1 if self.probing else 0))
 
     def resumed(self, tasks: int) -> None:
@@ -45,9 +52,10 @@ class InFlight:
         taken = self.tasks + open_posts
         if taken < self.limit():
             return -math.inf
-        if self._finding or (self.most is not None and taken >= self.most) or self.probing:
+        told = min(self.most or math.inf, self.service_says or math.inf)
+        if self._finding or taken >= told or self.probing or taken > self._limit:
             return None
-        return max(now, self._probe_at) if taken == self._limit else None
+        return max(now, self._probe_at)
 
     def begin(self, now: float, open_posts: int) -> None:
         """A POST begins while `open_posts` others have no answer; beyond the limit it is a try for one more."""

@@ -101,7 +101,7 @@ def _classic(
     part: str, name: str, value: str, wall: float, found: dict[str, dict[str, float | str | None]]
 ) -> None:
     """`X-RateLimit-Limit: 60`, `-Remaining: 12`, `-Reset: 8 | 1790000000 | 1790000000123 | 6m0s`."""
-    first = value.split(",")[0].split(";")[0]
+    first = value.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0]
     amount = number(first)
     fields = found.setdefault(name, {})
     if name in _WINDOWS:

@@ -149,7 +149,7 @@ def plan(hazards: list[float], price: float, *, most: int = 900) -> Looks:
         lefts.append(left)
         left *= math.exp(-hazard)
     wanted = [
-        4 * math.sqrt(hazard * width / (2 * price)) if 1e-4 < alive and hazard > 0 else 0.0
+        4 * math.sqrt(hazard * width / (2 * price)) if alive > 1e-4 and hazard > 0 else 0.0
         for hazard, width, alive in zip(hazards, widths, lefts, strict=True)
     ]
     scale = min(1.0, (most - STEPS) / max(sum(wanted), 1.0))

@@ -1,8 +1,7 @@
 """SubmitPacer: when the next POST may begin, and what binds it.
 
 One shared clock for all submitters: a slot for each POST, so that wake-ups are spread; what the service says
-about waiting holds for everybody; a burst of throttled answers to POSTs that were under way together counts as
-one event.
+about waiting holds for everybody; throttled answers to POSTs that were under way together count as one event.
 """
 
 import math
@@ -10,18 +9,24 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .advice import Advice
 from .finder import RateFinder
 from .in_flight import InFlight
 from .rate import Rate, SlotClock, thinned
+
+#: Seconds to wait where the service does not say: after "too many at once", after "unavailable".
+AT_ONCE_WAIT, UNAVAILABLE_WAIT = 1.0, 5.0
+#: After the n-th connection failure in a row: a random wait of up to so many seconds, doubled each time.
+FIRST_FAILURE_WAIT, LONGEST_FAILURE_WAIT = 0.5, 30.0
 
 
 class SubmitPacer:
     """Decides when; the caller sleeps. Instants are monotonic seconds, `wall` is seconds since 1970.
 
-    The caller's loop: `wait` says in how many seconds a POST may begin (0.0 is now, None is: only when
-    something in flight ends); `begin` takes the permit; exactly one of `accepted`, `rejected`, `throttled`,
-    `not_sent`, `in_doubt` or `cancel_begin` gives it back. `begun` are wall instants of recent attempts from
-    the ledger: with them a told limit holds across a crash exactly.
+    The caller's loop: `wait` says in how many seconds a POST may begin; `begin` takes the permit and returns
+    a ticket; exactly one of `accepted`, `rejected`, `throttled`, `not_sent`, `in_doubt` or `cancel_begin`
+    gives it back (without a ticket: the oldest one). `begun` are wall instants of recent attempts from the
+    ledger: with them a told limit holds exactly, even across a crash that saved no state.
     """
 
     def __init__(
@@ -37,23 +42,26 @@ class SubmitPacer:
         rng: random.Random | None = None,
     ) -> None:
         saved = saved or {}
-        earlier = [instant for instant, count in saved.get("begun", ()) for _ in range(count)]
-        earlier += list(begun)
-        self._clock = (
-            SlotClock(rate, burst=burst, begun=[now - max(0.0, wall - instant) for instant in earlier])
-            if rate
-            else None
-        )
+        self._rng = rng or random.Random()
+        self._wall_ahead = wall - now
+        earlier = [float(instant) for instant, count in saved.get("begun", ()) for _ in range(count)]
+        earlier = [min(now, instant - self._wall_ahead) for instant in list(begun) or earlier]
+        self._clock = SlotClock(rate, burst=burst, begun=earlier) if rate else None
         self._finder = RateFinder(
             now=now,
             ceiling=rate.per_second if rate else math.inf,
-            rate=saved.get("rate"),
-            rng=rng or random.Random(),
+            saved=saved.get("found"),
+            begun=earlier,
+            rng=self._rng,
         )
         self._in_flight = InFlight(most=max_in_flight, now=now, found=saved.get("in_flight"))
-        self._gate = now + max(0.0, saved.get("gate", -math.inf) - wall)
+        self._advice = Advice()
+        self._gate = now + max(0.0, float(saved.get("gate", 0.0)) - wall)
+        self._gate_is_told = True  # whether the service named it; else it is our guess
         self._open: dict[int, float] = {}  # ticket -> begin of each POST that has no answer yet
         self._tickets = 0
+        self._failures = 0
+        self._unsaid = _Unsaid()
 
     def tasks_in_flight(self, n: int) -> None:
         """At start: `n` tasks were accepted earlier and have not ended."""
@@ -67,7 +75,7 @@ class SubmitPacer:
         at = max(room, self._gate, self._finder.ready_at())
         if self._clock:
             at = max(at, self._clock.ready_at())
-        return max(0.0, at - now)
+        return float(max(0.0, at - now))
 
     def begin(self, now: float) -> int:
         """Take the permit: a POST is open from now on. The ticket tells its answer from others."""
@@ -89,11 +97,14 @@ class SubmitPacer:
                 self._clock.cancel()
 
     def accepted(self, now: float, headers: Mapping[str, str], ticket: int | None = None) -> None:
-        self._finder.accepted(self._close(now, ticket), now)
+        """The service took the job: a task is in flight until `ended`."""
+        self._got_through(now, headers, ticket)
         self._in_flight.accepted()
+        self._unsaid.accepted += 1
 
     def rejected(self, now: float, headers: Mapping[str, str], ticket: int | None = None) -> None:
-        self._finder.accepted(self._close(now, ticket), now)
+        """The service judged the job and said no: that used up a place in its rate, but none in flight."""
+        self._got_through(now, headers, ticket)
         self._in_flight.probing = False
 
     def throttled(
@@ -106,52 +117,128 @@ class SubmitPacer:
     ) -> None:
         """The service said "too much": `kind` is `rate`, `concurrency`, `unavailable` or "" (not said)."""
         began = self._close(now, ticket)
-        if kind in ("concurrency", "unavailable"):
-            self._finder.gone(began)
+        self._failures = 0
+        self._hear(now, headers)
+        if kind == "" and self._unsaid.is_concurrency(self._in_flight.tasks):
+            kind = "concurrency"
         if kind == "concurrency":
             self._in_flight.too_many(now)
-            self._gate = max(self._gate, now + (retry_after if retry_after is not None else 1.0))
-        elif kind == "unavailable":
-            self._in_flight.probing = False
-            self._gate = max(self._gate, now + (retry_after if retry_after is not None else 5.0))
+        self._in_flight.probing = False
+        if kind in ("concurrency", "unavailable"):
+            self._finder.gone(began)
+            guess = AT_ONCE_WAIT if kind == "concurrency" else UNAVAILABLE_WAIT
+            gate = now + (retry_after if retry_after is not None else guess)
         else:
-            self._in_flight.probing = False
-            self._gate = max(self._gate, self._finder.throttled(began, now, retry_after))
+            gate = self._finder.throttled(began, now, retry_after)
+        if gate >= self._gate:
+            self._gate, self._gate_is_told = gate, retry_after is not None
 
     def not_sent(self, now: float, ticket: int | None = None) -> None:
-        self._finder.gone(self._close(now, ticket))
+        """Nothing of the POST reached the service. Failures of POSTs under way together count once."""
+        began = self._close(now, ticket)
+        self._finder.gone(began)
         self._in_flight.probing = False
+        if began >= self._gate:
+            self._failures += 1
+            most = min(LONGEST_FAILURE_WAIT, FIRST_FAILURE_WAIT * 2.0 ** min(self._failures, 10))
+            self._gate, self._gate_is_told = now + self._rng.uniform(0.0, most), True
 
     def in_doubt(self, now: float, ticket: int | None = None) -> None:
+        """The POST's answer is unknown. It may have started a task; nobody will hear of its end."""
         self._finder.gone(self._close(now, ticket))
         self._in_flight.probing = False
 
     def ended(self, now: float) -> None:
         """A task ended, or nobody waits for it any more."""
         self._in_flight.ended()
+        self._unsaid.ended += 1
+        if not self._gate_is_told and self._unsaid.watching:
+            self._gate = min(self._gate, now)  # perhaps that was what the service waited for: try
 
     def binding(self) -> str:
-        """What holds submitting back: `service`, `rate`, `in_flight` or `finding`."""
-        if self._in_flight.opens_at(0.0, len(self._open)) is None:
+        """What holds submitting back: `rate` (told), `service` (its limit), `in_flight`, `waiting`, `finding`."""
+        if self._in_flight.opens_at(-math.inf, len(self._open)) != -math.inf:
             return "in_flight"
-        if self._clock:
+        if self._gate > max(self._open.values(), default=-math.inf) and self._finder.paused:
+            return "waiting"
+        if self._clock and self._finder.rate >= self._finder.ceiling:
             return "rate"
         return "finding" if self._finder.finding else "service"
 
+    def sentence(self, now: float) -> str:
+        """The same for a person."""
+        rate = f"{self._finder.rate:.3g} a second"
+        match self.binding():
+            case "in_flight" if self._in_flight.most is not None and not self._in_flight.lower_than_told:
+                return f"{self._in_flight.most} in flight, as told (--max-in-flight)"
+            case "in_flight":
+                return f"the service runs {self._in_flight.limit():g} at once"
+            case "waiting":
+                return f"the service asks to wait, {max(0.0, self._gate - now):.0f} s more"
+            case "rate":
+                return f"{self._clock.rate if self._clock else rate}, as told (--rate)"
+            case "service":
+                return f"the service takes about {rate}"
+            case _:
+                return f"finding out how fast the service is: {rate} so far"
+
     def state(self, now: float, wall: float) -> dict[str, Any]:
-        """What the next start needs to go on at the same pace; JSON-able, a few hundred bytes."""
-        state: dict[str, Any] = {"gate": wall + max(0.0, self._gate - now)}
-        if not self._finder.finding:
-            state["rate"] = self._finder.rate
+        """What the next start needs to go on at the same pace; JSON-able, at most a few kilobytes."""
+        state: dict[str, Any] = {}
+        if self._gate > now:
+            state["gate"] = wall + self._gate - now
+        if found := self._finder.state():
+            state["found"] = found
         if self._in_flight.found is not None:
             state["in_flight"] = self._in_flight.found
         if self._clock:
-            begun = [wall - (now - instant) for instant in self._clock.begun()]
-            state["begun"] = thinned(begun)
+            state["begun"] = thinned([wall - (now - instant) for instant in self._clock.begun()])
         return state
+
+    def _got_through(self, now: float, headers: Mapping[str, str], ticket: int | None) -> None:
+        self._finder.accepted(self._close(now, ticket), now)
+        self._failures = 0
+        self._hear(now, headers)
+
+    def _hear(self, now: float, headers: Mapping[str, str]) -> None:
+        """Obey what the service's headers say."""
+        if not any("ratelimit" in name or "rate-limit" in name for name in headers):
+            return
+        if self._advice.heard(headers, now + self._wall_ahead) and self._advice.rate:
+            self._finder.told(self._advice.rate, now)
+        self._finder.lower_ceiling(self._advice.ceiling)
+        self._in_flight.service_says = self._advice.in_flight
+        if now + self._advice.wait > self._gate:
+            self._gate, self._gate_is_told = now + self._advice.wait, True
 
     def _close(self, now: float, ticket: int | None) -> float:
         """One open POST got its answer (without a ticket: the oldest). Returns when it began."""
         if ticket is None:
             ticket = min(self._open, default=0)
         return self._open.pop(ticket, now)
+
+
+class _Unsaid:
+    """A 429 that does not say of what there is too much: worked out from what clears it.
+
+    If it comes again and again at the same number of tasks in flight, each time after one ended and one more
+    was accepted, it is the number at once; a rate does not care how many are in flight.
+    """
+
+    def __init__(self) -> None:
+        self.accepted = self.ended = 0
+        self._level = -1
+        self._same = 0
+
+    @property
+    def watching(self) -> bool:
+        return self._level >= 0
+
+    def is_concurrency(self, tasks: int) -> bool:
+        """A 429 of unsaid kind came while `tasks` were in flight."""
+        if tasks == self._level and self.accepted and self.ended:
+            self._same += 1
+        elif tasks != self._level:
+            self._same = 0
+        self._level, self.accepted, self.ended = tasks, 0, 0
+        return tasks > 0 and self._same >= 2

@@ -67,9 +67,7 @@ class Api:
         ]
         # Two pools: slow polls must never take the connections of submissions.
         self._posts, self._gets = (
-            Transport(
-                max_connections=max_connections, connect_timeout=connect_timeout, ssl_context=ssl_context
-            )
+            Transport(max_connections=max_connections, connect_timeout=connect_timeout, ssl_context=ssl_context)
             for _ in range(2)
         )
 
@@ -108,13 +106,13 @@ class Api:
         )
         try:
             answer = await self._answer(await self._posts.handle_async_request(request))
+            return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent)
         except NotConnected as exc:
             return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
         except (Exception, asyncio.CancelledError) as exc:
             if not begun:
                 raise
             return self._in_doubt(exc)
-        return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent)
 
     async def task(self, task_id: str) -> Look:
         """What the service says of a task; trouble on the way is a Look too, never an exception."""

@@ -14,6 +14,7 @@ _SAID = (
     "error", "errors", "fallback_suggestion",
 )  # fmt: skip
 _CODES = ("code", "statusCode", "status_code", "errorCode", "error_code", "errcode", "status")
+_ERRORS = (("error",), ("data", "error"), ("errors", 0), ("detail", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,13 @@ class Complaint:
     """What an answer says is wrong.
 
     `numbers` are the three-digit codes in it, `said` every text of it in `words.plain` form, `slug` the
-    service's own word for it ("" if none), `message` one line for a person. `declared` is False when the
-    body only *may* be an error (a lone message).
+    service's own word for it ("" if none), `message` one line for a person.
     """
 
     numbers: frozenset[int]
     said: tuple[str, ...]
     slug: str
     message: str
-    declared: bool = True
 
     def says(self, pattern: re.Pattern[str]) -> bool:
         return any(pattern.search(text) for text in self.said)
@@ -68,14 +67,14 @@ def complaint_of(body: Any) -> Complaint | None:
     `status` of 400 and more (problem+json), or `status: error` where nothing else of a task is told.
     """
     if isinstance(body, list):
-        return _gather({"errors": body})
+        return _gather({"errors": body}) if body else None
     if not isinstance(body, dict):
         return None
     if _declares(body):
         return _gather(body)
     lone = body.get("message") or body.get("msg")
     if isinstance(lone, str) and not task_id_of(body):
-        return _gather(body, declared=False)
+        return _gather(body)
     return None
 
 
@@ -138,8 +137,8 @@ def _number(value: Any) -> int | None:
     return None
 
 
-def _gather(body: dict[str, Any], *, declared: bool = True) -> Complaint:
-    errors = [body, *(unfolded(at(body, place)) for place in (("error",), ("data", "error"), ("errors", 0)))]
+def _gather(body: dict[str, Any]) -> Complaint:
+    errors = [body, *(unfolded(at(body, place)) for place in _ERRORS)]
     objects = [error for error in errors if isinstance(error, dict)]
     numbers = {n for one in objects for key in _CODES if (n := _number(one.get(key))) is not None}
     texts: list[str] = []
@@ -153,7 +152,6 @@ def _gather(body: dict[str, Any], *, declared: bool = True) -> Complaint:
         said=said,
         slug="" if plain_word(slug) in _FINE else slug.lower(),
         message=_message(objects, texts),
-        declared=declared,
     )
 
 

@@ -72,7 +72,7 @@ def _of_2xx(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
 
 def _of_body_error(answer: Answer, complaint: Complaint) -> Outcome:
     """An error envelope in a 2xx, without an id."""
-    if 403 in complaint.numbers:
+    if 403 in complaint.numbers or complaint.says_only(words.NO_PERMISSION):
         return _told(answer, OutcomeKind.REFUSED, "forbidden", complaint.message)
     if (throttle := complaint.throttle) is not None:
         return _told(answer, OutcomeKind.THROTTLED, "throttled", complaint.message, throttle=throttle)

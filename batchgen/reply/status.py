@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen.job import Answer, Look, State, TaskStatus, Trouble
 from batchgen.reply import words
-from batchgen.reply.body import ID_PLACES, Unreadable, at, id_text, one_line, parse, parsed_or_none
+from batchgen.reply.body import ID_PLACES, Unreadable, at, id_text, one_line, parse, parsed_or_none, unfolded
 from batchgen.reply.complaint import Complaint, complaint_of, error_text
 from batchgen.reply.create import charged_credits_of, edge_made
 from batchgen.reply.urls import video_urls_of
@@ -121,12 +121,10 @@ def _words(body: Any, layers: list[dict[str, Any]]) -> Iterator[tuple[str, State
             continue
         for key in _WORD_KEYS:
             value = layer.get(key)
-            if key == "successFlag" and value in _FLAGS and not isinstance(value, bool):
-                yield f"successFlag {value}", _FLAGS[value]
-            elif isinstance(value, str) and value.strip() and key != "successFlag":
+            if isinstance(value, str) and value.strip():
                 yield value.strip(), meaning_of(value)
             elif isinstance(value, int) and not isinstance(value, bool) and layer is not body:
-                yield str(value), None
+                yield str(value), _FLAGS.get(value) if key == "successFlag" else None
     info = at(body, ("data", "taskInfo")) or at(body, ("taskInfo",))
     raw = at(info, ("status",))
     if isinstance(raw, str) and raw and not any(layer.get(key) for layer in layers for key in _WORD_KEYS):
@@ -168,7 +166,7 @@ def _has_error(layers: list[dict[str, Any]]) -> bool:
 
 def _error(body: Any, layers: list[dict[str, Any]]) -> tuple[str, str]:
     """(code, sentence) of why the task ended badly, from wherever it is told."""
-    info = at(body, ("data", "taskInfo")) or at(body, ("taskInfo",))
+    info = unfolded(at(body, ("data", "taskInfo")) or at(body, ("taskInfo",)))
     layers = [*reversed(layers), *([info] if isinstance(info, dict) else [])]
     objects = [e for layer in layers if isinstance(e := layer.get("error"), dict)] + layers
     codes = (

@@ -65,7 +65,7 @@ _VIDEO_KEYS = (
 )  # fmt: skip
 #: Words in a key below which nothing is ours to take.
 _NOT_OURS = re.compile(
-    r"input|param|request|option|prompt|image|thumb|cover|poster|preview|callback|webhook|cancel|status|poll"
+    r"input|response_?url|param|request|option|prompt|image|thumb|cover|poster|preview|callback|webhook|cancel|status|poll"
     r"|first_?frame|last_?frame|reference|source|origin|self|links?$|docs?|help|billing|audio|gif|metadata",
     re.IGNORECASE,
 )

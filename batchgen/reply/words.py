@@ -43,8 +43,9 @@ BAD_KEY = re.compile(
 BAD_KEY_ALONE = re.compile(
     r"(?:unauthori[sz]ed|unauthenticated|authentication (?:error|failed|required)|invalid authentication"
     r"|invalid token|token expired|expired token|no token|missing token|token mismatched|invalid credentials"
-    r"|no permission|permission error|permission denied|you do not have access permissions)[.!]?"
+    r"|you do not have access permissions)[.!]?"
 )
+NO_PERMISSION = re.compile(r"(?:no permission|permission (?:error|denied)|forbidden)[.!]?")
 #: Too many at once.
 TOO_MANY_AT_ONCE = re.compile(
     r"\btoo many (?:active|running|concurrent|pending|simultaneous|parallel|queued|tasks|jobs|generations)\b"

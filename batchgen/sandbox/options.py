@@ -1,8 +1,9 @@
 """Everything that can be set about the sandbox, with the name and the help text of each option.
 
 The metadata of a field is what a command line needs: `flag`, `help`, `type` (bool is a switch) and, where
-there are some, `choices`, `repeat` (the flag may be given several times) and `metavar`. Values are checked when an `Options` is made: a
-wrong one raises ValueError with a sentence. A field with `live` may be changed while the sandbox runs.
+there are some, `choices`, `repeat` (the flag may be given several times) and `metavar`. Values are checked
+when an `Options` is made: a wrong one raises ValueError with a sentence. A field with `live` may be changed
+while the sandbox runs.
 """
 
 from collections.abc import Mapping
@@ -197,3 +198,17 @@ class Options:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"“{value}” is no {name}: choose one of {', '.join(known)}.")
+
+
+def list_options() -> str:
+    """The options as a Markdown table, for docs/sandbox.md."""
+    lines = ["| option | default | what it does |", "| --- | --- | --- |"]
+    for each in fields(Options):
+        flag, shown = each.metadata["flag"], each.metadata.get("metavar", "")
+        if each.metadata.get("choices"):
+            shown = "|".join(str(choice) for choice in each.metadata["choices"]).replace("|", "\\|")
+        usage = f"{flag} {shown}" if shown and each.metadata["type"] is not bool else flag
+        default = each.default if each.metadata["type"] is not bool else "on" if each.default else "off"
+        told = ", ".join(default) if isinstance(default, tuple) else default
+        lines.append(f"| `{usage}` | {'' if told in (None, '') else f'`{told}`'} | {each.metadata['help']} |")
+    return "\n".join(lines) + "\n"

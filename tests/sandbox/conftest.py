@@ -17,7 +17,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(state_dir: Path | None = None, **options: Any) -> Client:
-            options = {"manual_time": True, "duration": "4"} | options
-            return Client(stack.enter_context(SandboxServer(Options(**options), state_dir)))
+            chosen: dict[str, Any] = {"manual_time": True, "duration": "4"} | options
+            return Client(stack.enter_context(SandboxServer(Options(**chosen), state_dir)))
 
         yield begin

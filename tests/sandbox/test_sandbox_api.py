@@ -44,12 +44,12 @@ def test_a_task_goes_from_pending_to_processing_to_success_with_its_video(start:
     assert last["data"]["videoUrls"] == [f"{client.sandbox.base_url}/files/{task_id}.mp4"]
 
 
-@pytest.mark.parametrize(("request_", "credits"), [(REQUEST, 6), (IMAGE, 8), (VIDEO, 10)])
-def test_a_scene_has_its_price(start: Start, request_: dict[str, object], credits: int) -> None:
+@pytest.mark.parametrize(("scene", "price"), [(REQUEST, 6), (IMAGE, 8), (VIDEO, 10)])
+def test_a_scene_has_its_price(start: Start, scene: dict[str, object], price: int) -> None:
     client = start(credits=100)
-    client.post(request_)
+    client.post(scene)
     audit = client.sandbox.audit()
-    assert (audit.charged, audit.balance) == (credits, 100 - credits)
+    assert (audit.charged, audit.balance) == (price, 100 - price)
 
 
 def test_prices_can_be_others_and_be_stated(start: Start) -> None:

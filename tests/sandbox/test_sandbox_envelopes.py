@@ -18,7 +18,7 @@ def look(start: Start, style: str, *, fault: str = "", ended: bool = True) -> An
 
 
 #: style -> where the id of a new task stands
-IDS = {
+IDS: dict[str, Any] = {
     "documented": lambda said: said["id"],
     "shipany": lambda said: said["data"]["id"],
     "evolink": lambda said: said["id"],
@@ -30,7 +30,7 @@ IDS = {
     "ark": lambda said: said["id"],
 }
 #: style -> running word, final word and URL
-ENDS = {
+ENDS: dict[str, Any] = {
     "documented": ("processing", lambda said: (said["status"], said["data"]["videoUrls"][0])),
     "shipany": (
         "processing",

@@ -78,9 +78,7 @@ class _Reader:
             return {}
         return rows.bought_with(self.connection, fingerprints)
 
-    def keep(
-        self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool
-    ) -> int:
+    def keep(self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool) -> int:
         del one, decision, known, selected  # a keeper writes them down
         return 0
 
@@ -113,9 +111,7 @@ class _Keeper(_Reader):
         self.decisions: list[dict[str, Any]] = []
         connection.execute(sa.update(job_table).where(job_table.c.selected == 1).values(selected=0))
 
-    def keep(
-        self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool
-    ) -> int:
+    def keep(self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool) -> int:
         position, self.position = self.position, self.position + 1
         if one.manifest != self.manifest or self.manifest_no < 1:
             self.manifest, self.manifest_no = one.manifest, self.manifest_no + 1
@@ -135,9 +131,7 @@ class _Keeper(_Reader):
         self.jobs.append(rows.job_values(number, one, position, selected=selected))
         return number
 
-    def _again(
-        self, one: Job, decision: Decision | None, known: Known, position: int, selected: bool
-    ) -> None:
+    def _again(self, one: Job, decision: Decision | None, known: Known, position: int, selected: bool) -> None:
         self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
         raised = decision in RAISES and selected
         replaced = decision is Decision.WAITING and known.fingerprint != one.fingerprint
@@ -224,9 +218,7 @@ class _Intake:
                 position = self.reader.keep(one, Decision.RENAMED, None, selected)
                 scene = str(one.request["scene"])
                 self.candidates.append(
-                    _Candidate(
-                        position, one.job_id, scene, one.price, selected, old, self.reader.candidate(one)
-                    )
+                    _Candidate(position, one.job_id, scene, one.price, selected, old, self.reader.candidate(one))
                 )
                 continue
             if found is not None:

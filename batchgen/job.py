@@ -149,9 +149,9 @@ class Known:
 
 def canonical_json(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys, no blanks, UTF-8. Equal values give equal bytes."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:

@@ -222,9 +222,7 @@ class Poller:
         elif look.trouble is Trouble.AWAY:
             self._pacer.slowed(now)
         elif look.trouble is Trouble.REFUSED:
-            self._board.stop(
-                Stop.REFUSED, f"The service does not accept the API key any more ({look.message})."
-            )
+            self._board.stop(Stop.REFUSED, f"The service does not accept the API key any more ({look.message}).")
         elif look.trouble is Trouble.NOT_FOUND:
             watched.lost_since = watched.lost_since if watched.lost_since is not None else now
             old = self._board.clock.wall() - task.accepted_at > NOT_FOUND_GRACE

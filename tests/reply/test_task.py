@@ -96,11 +96,31 @@ def test_json_inside_a_string_is_read_in_every_known_place(place: str) -> None:
     assert status.video_urls == (U,)
 
 
-ECHOES = (
-    "image_input video_input input param params request options callback_url callBackUrl webhook thumbnail"
-    " thumbnail_url thumbnailUrl cover cover_url poster image_url image_urls first_frame_url"
-    " reference_video_urls cancel_url status_url response_url"
-).split()
+ECHOES = [
+    "image_input",
+    "video_input",
+    "input",
+    "param",
+    "params",
+    "request",
+    "options",
+    "callback_url",
+    "callBackUrl",
+    "webhook",
+    "thumbnail",
+    "thumbnail_url",
+    "thumbnailUrl",
+    "cover",
+    "cover_url",
+    "poster",
+    "image_url",
+    "image_urls",
+    "first_frame_url",
+    "reference_video_urls",
+    "cancel_url",
+    "status_url",
+    "response_url",
+]
 
 
 @pytest.mark.parametrize("echo", ECHOES)

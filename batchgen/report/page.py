@@ -95,7 +95,9 @@ def page(results: Iterable[Result], summary: Summary, other: Sequence[str], live
 
 def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
     """What the page knows beside the jobs. `key` names this OUT in the browser's store of marks."""
-    key = hashlib.sha256(f"{summary.out}\n{summary.service}\n{summary.started_at}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(
+        f"{summary.out}\n{summary.service}\n{summary.started_at}".encode("utf-8", "surrogatepass")
+    ).hexdigest()
     amounts = summary.credits
     return {
         "key": key,

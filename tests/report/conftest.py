@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,12 @@ def summary_of(results: list[Result], out: str = "spring-campaign") -> Summary:
 
 
 def lay_out(folder: Path, results: list[Result], other: tuple[str, ...] = OTHER, videos: bool = True) -> Path:
-    """An OUT folder with the page and, if wanted, a real video for each result that names one."""
+    """An OUT folder with the page and a real video for each result that names one (or one for all)."""
+    if not videos:
+        results = [replace(r, video_paths=r.video_paths and ("videos/clip.mp4",)) for r in results]
     clips = {"16:9": sorted(CLIPS.glob("landscape-*.mp4")), "9:16": [CLIPS / "portrait.mp4"]}
     for number, result in enumerate(results):
-        for path in result.video_paths if videos else ():
+        for path in result.video_paths if videos or not (folder / "videos").exists() else ():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             ratio = result.cells.get("options.aspect_ratio", "16:9")

@@ -21,6 +21,12 @@ class Page {
     if (this.meta.live) this.listen();
   }
 
+  /** What to do about an error code or a state, if there is anything. A code may be any text. */
+  advice(code, state) {
+    const { advice } = this.meta;
+    return Object.hasOwn(advice, code) ? advice[code] : advice[state];
+  }
+
   /** Everything that depends on the jobs, again. */
   update() {
     this.head();

@@ -84,7 +84,7 @@ class Details {
 
   advice(i, text, state) {
     const code = this.page.jobs.name("error_code", i);
-    const step = this.page.meta.advice[code] || this.page.meta.advice[state];
+    const step = this.page.advice(code, state);
     if (!text.error && !step) return null;
     return make("div", { class: "advice" },
       text.error ? make("p", { class: "error" }, text.error) : null,

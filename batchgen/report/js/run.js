@@ -59,7 +59,7 @@ function table(head, rows) {
 
 /** Jobs without a video, grouped by what happened, with what to do about it. */
 function troublePanel(page) {
-  const { jobs, meta } = page;
+  const { jobs } = page;
   const groups = new Map();
   for (let i = 0; i < jobs.size; i++) {
     const [state, code] = [jobs.name("state", i), jobs.name("error_code", i)];
@@ -70,7 +70,7 @@ function troublePanel(page) {
   }
   const sorted = [...groups.values()].sort((a, b) => b.count - a.count).slice(0, 50);
   const item = ({ state, code, count, first }) => {
-    const step = meta.advice[code] || meta.advice[state];
+    const step = page.advice(code, state);
     const show = () => page.showOnly({ state: [state], ...(code ? { error_code: [code] } : {}) });
     return make("li", { "data-tone": stateTone(state) },
       make("p", { class: "what" }, make("strong", {}, number(count)), make("span", { class: "badge" }, icon(stateIcon(state)), stateLabel(state)), code ? make("code", {}, code) : null,

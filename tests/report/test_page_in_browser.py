@@ -1,0 +1,326 @@
+"""The page in a real browser, opened from disk."""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgen.formula import unguard
+from batchgen.job import Result, State
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = Path(__file__).with_name("hostile.txt").read_text(encoding="utf-8").splitlines()
+
+
+@dataclass
+class Desk:
+    """A browser's page, and everything that went wrong or out on it."""
+
+    page: Any
+    complaints: list[str]
+    requests: list[str]
+
+    def open(self, path: Path) -> None:
+        self.page.goto(path.as_uri())
+        self.until("document.documentElement.dataset.ready === 'yes'")
+        self.settle()
+
+    def until(self, condition: str, seconds: float = 30) -> None:
+        """Wait until the page says so (its policy forbids the driver's own way of waiting)."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < end, condition
+            self.page.wait_for_timeout(20)
+
+    def settle(self) -> None:
+        self.page.wait_for_timeout(150)
+        self.until("!document.querySelector('#gallery').hasAttribute('aria-busy')")
+
+    def jobs(self) -> list[str]:
+        """The ids of the cards in order, as the details show them."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('.card')].sort((a, b) => a.dataset.place - b.dataset.place)"
+            ".map((card) => card.dataset.job)"
+        )
+
+    def count(self) -> str:
+        return str(self.page.locator("#count").inner_text())
+
+
+@pytest.fixture
+def desk(browser: Any) -> Iterator[Desk]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    found = Desk(page, [], [])
+    page.on(
+        "console", lambda line: found.complaints.append(line.text) if line.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (found.complaints.append("a dialog opened"), dialog.dismiss()))
+    page.on("request", lambda request: found.requests.append(request.url))
+    yield found
+    context.close()
+    assert found.complaints == []
+    assert [url for url in found.requests if not url.startswith(("file:///", "data:", "blob:"))] == []
+
+
+Batch = Callable[..., list[Result]]
+Page = Callable[..., Path]
+
+
+def test_it_opens_from_disk_and_shows_every_state(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page
+) -> None:
+    """From file://, without console errors and without a request that leaves the machine."""
+    results = make_batch(120)
+    desk.open(make_page(tmp_path, results))
+    assert desk.page.title() == f"spring-campaign · {sum(r.state is State.SUCCEEDED for r in results)} videos"
+    assert desk.count() == "120 jobs"
+    chips = desk.page.locator("#chips button").all_inner_texts()
+    assert len(chips) == len({result.state for result in results})
+    desk.until("document.querySelectorAll('.card canvas').length > 3")
+    assert 0 < desk.page.locator(".card").count() < 40
+
+
+def test_a_cards_video_really_plays(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """A click on a card plays the file beside the page; a second card stops the first."""
+    desk.open(make_page(tmp_path, make_batch(12)))
+    assert desk.page.locator("video").count() == 0
+    desk.page.locator(".play:visible").nth(0).click()
+    desk.until("document.querySelector('.card video')?.currentTime > 0.1")
+    playing = desk.page.evaluate(
+        "(({readyState, videoWidth, paused, error}) => ({readyState, videoWidth, paused, error}))"
+        "(document.querySelector('.card video'))"
+    )
+    assert playing["readyState"] >= 2
+    assert playing["videoWidth"] == 320
+    assert playing["paused"] is False
+    assert playing["error"] is None
+    desk.page.locator(".play:visible").nth(0).click()
+    assert desk.page.locator("video").count() == 1
+
+
+def test_a_missing_file_is_said_in_words(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """A page without its videos folder shows placeholders, and says which file it looked for."""
+    results = make_batch(3)
+    page = make_page(tmp_path, results)
+    for path in (tmp_path / "videos").iterdir():
+        path.unlink()
+    desk.open(page)
+    desk.page.locator(".play:visible").nth(0).click()
+    desk.until("document.querySelector('.lost') !== null")
+    assert "videos/" in desk.page.locator(".lost").inner_text()
+    desk.complaints[:] = [line for line in desk.complaints if "ERR_FILE_NOT_FOUND" not in line]
+
+
+def test_filters_and_search_narrow_and_clear(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page
+) -> None:
+    """State, model and an own column filter together; the search looks in prompts; one click shows all again."""
+    results = make_batch(120)
+    desk.open(make_page(tmp_path, results, videos=False))
+    desk.page.click("#chips [data-state=failed]")
+    desk.settle()
+    failed = [str(k) for k, result in enumerate(results) if result.state is State.FAILED]
+    assert desk.jobs() == failed
+    desk.page.click("#chips [data-state=failed]")
+    desk.page.click("#more")
+    desk.page.select_option("[data-filter=model]", value="=fal-ai/veo3/fast")
+    desk.page.select_option("[data-filter='own:2']", value="=Always on")
+    desk.settle()
+    wanted = [r for r in results if r.model == "fal-ai/veo3/fast" and r.cells["campaign"] == "Always on"]
+    assert desk.count() == f"{len(wanted)} of 120 jobs"
+    desk.page.fill("#query", "GLASS city")
+    desk.settle()
+    wanted = [r for r in wanted if "glass city" in r.cells["prompt"].lower()]
+    assert desk.count() == f"{len(wanted)} of 120 jobs"
+    desk.page.fill("#query", "nothing has this")
+    desk.settle()
+    assert desk.page.locator("#empty").is_visible()
+    desk.page.click("#clear")
+    desk.settle()
+    assert desk.count() == "120 jobs"
+    assert desk.jobs()[:4] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("by", ["newest", "longest", "prompt", "job", "own:5"])
+def test_sorts_put_the_right_job_first(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page, by: str
+) -> None:
+    """Newest, longest to make, prompt, job id and an own column (numbers by value)."""
+    results = make_batch(60)
+    key: Callable[[int], Any] = {
+        "newest": lambda k: -(results[k].finished_at or 0),
+        "longest": lambda k: -(int(results[k].finished_at or 0) - int(results[k].submitted_at or 0)
+                               if results[k].finished_at else 0),
+        "prompt": lambda k: results[k].cells["prompt"].lower(),
+        "job": lambda k: results[k].job_id,
+        "own:5": lambda k: int(results[k].cells["sku"]),
+    }[by]  # fmt: skip
+    desk.open(make_page(tmp_path, results, videos=False))
+    desk.page.select_option("#sort", by)
+    desk.settle()
+    shown = desk.jobs()
+    assert shown == [str(k) for k in sorted(range(60), key=key)][: len(shown)]
+
+
+def test_hostile_text_stays_text(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """In the prompt, ids, models, errors, own columns and paths: shown as it is, and nothing of it runs."""
+    template = make_batch(1)[0]
+    results = [
+        replace(
+            template, job_id=f"{text}{k}", model=text, error=text, error_code=text, provider=text, scene=text,
+            manifest=text, task_id=text, state=(State.FAILED, State.SUCCEEDED)[k % 2], video_urls=(text,),
+            video_paths=(), cells={"prompt": text, "own": text, text: text},
+        )
+        for k, text in enumerate(HOSTILE)
+    ]  # fmt: skip
+    desk.open(make_page(tmp_path, results, other=("prompt", "own", HOSTILE[0])))
+    for place, text in enumerate(HOSTILE[:8]):
+        desk.page.locator(f".card[data-place='{place}'] .prompt").click()
+        assert desk.page.locator("#details-title").inner_text() == text.strip()
+        assert desk.page.locator("#details a[href^=javascript], #details a[href^=data]").count() == 0
+        desk.page.keyboard.press("Escape")
+    desk.page.click("#tab-run")
+    desk.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert desk.page.locator("img, iframe, base, object, embed, math").count() == 0
+    assert desk.page.evaluate("window.owned === undefined && ({}).polluted === undefined")
+
+
+def test_marks_are_kept_and_downloaded(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """Accept and reject survive a reload, filter, and download as job_id,mark; a second click takes one back."""
+    results = [replace(result, state=State.SUCCEEDED) for result in make_batch(4)]
+    results[0] = replace(results[0], job_id='=1+1,"x"')
+    page = make_page(tmp_path, results, videos=False)
+    desk.open(page)
+    desk.page.locator(".accept").nth(0).click()
+    desk.page.locator(".reject").nth(1).click()
+    desk.page.locator(".accept").nth(2).click()
+    desk.page.locator(".accept").nth(2).click()
+    desk.open(page)
+    assert desk.page.locator(".accept[aria-pressed=true]").count() == 1
+    with desk.page.expect_download() as waiting:
+        desk.page.click("#save")
+    assert waiting.value.suggested_filename == "spring-campaign.marks.csv"
+    text = Path(waiting.value.path()).read_bytes().decode("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [(unguard(line["job_id"]), line["mark"]) for line in lines] == [
+        ('=1+1,"x"', "accept"),
+        (results[1].job_id, "reject"),
+    ]
+    assert lines[0]["job_id"].startswith("'=")
+    desk.page.click("#more")
+    desk.page.select_option("[data-filter=mark]", value="=reject")
+    desk.settle()
+    assert desk.jobs() == ["1"]
+
+
+def test_the_keyboard_does_everything(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """Arrows move, A and R mark, Space plays, Enter opens, Escape comes back to the same card."""
+    results = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(200)]
+    desk.open(make_page(tmp_path, results))
+    keyboard = desk.page.keyboard
+    desk.page.locator("#grid").focus()
+    keyboard.press("ArrowRight")
+    keyboard.press("ArrowRight")
+    keyboard.press("ArrowDown")
+    here = "document.activeElement.closest('.card')?.dataset.place"
+    assert desk.page.evaluate(here) == "5"
+    keyboard.press("a")
+    assert desk.page.locator(".card[data-place='5'] .accept").get_attribute("aria-pressed") == "true"
+    keyboard.press("r")
+    assert desk.page.locator(".card[data-place='5'] .reject").get_attribute("aria-pressed") == "true"
+    keyboard.press("u")
+    assert desk.page.locator("[aria-pressed=true]").count() == 0
+    keyboard.press("Enter")
+    assert desk.page.evaluate("document.querySelector('#details').open")
+    keyboard.press("ArrowRight")
+    assert desk.page.locator("#details .head span").first.inner_text() == "7 of 200"
+    keyboard.press("Escape")
+    desk.until(f"{here} === '6'")
+    keyboard.press("End")
+    assert desk.page.evaluate(here) == "199"
+    keyboard.press("Home")
+    keyboard.press(" ")
+    desk.until("document.querySelector('.card[data-place=\"0\"] video')?.videoWidth > 0")
+
+
+def test_every_control_has_a_name(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """Each button, list, field and picture in both views and in the details has a name that can be read out."""
+    desk.open(make_page(tmp_path, make_batch(30)))
+    nameless = (
+        "[...document.querySelectorAll('button, select, input, a, [role=img], video')]"
+        ".filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.innerText))"
+        ".map((e) => e.outerHTML)"
+    )
+    desk.page.click("#more")
+    assert desk.page.evaluate(nameless) == []
+    desk.page.click("#tab-run")
+    assert desk.page.evaluate(nameless) == []
+    desk.page.click("#tab-gallery")
+    desk.page.locator(".card .prompt").nth(0).click()
+    assert desk.page.evaluate(nameless) == []
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
+def test_nothing_sticks_out_at_any_width(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page, width: int
+) -> None:
+    """No horizontal scrolling, in both views, from phone to desktop."""
+    desk.page.set_viewport_size({"width": width, "height": 844})
+    desk.open(make_page(tmp_path, make_batch(30), videos=False))
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert desk.page.evaluate(wide) == 0
+    desk.page.click("#more")
+    assert desk.page.evaluate(wide) == 0
+    desk.page.click("#tab-run")
+    assert desk.page.evaluate(wide) == 0
+
+
+def test_the_report_of_the_run_adds_up(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """Credits by scene sum to the planned; each group of trouble leads to its jobs, with what to do."""
+    results = make_batch(120)
+    desk.open(make_page(tmp_path, results, videos=False))
+    desk.page.click("#tab-run")
+    planned = desk.page.locator("table").nth(0).locator("td:nth-child(3)").all_inner_texts()
+    assert sum(map(int, planned)) == sum(result.estimated_credits or 0 for result in results)
+    group = desk.page.locator(".trouble li").filter(has_text="In doubt")
+    assert "batchgen resolve OUT" in group.inner_text()
+    group.locator(".link").click()
+    desk.settle()
+    assert desk.jobs() == [str(k) for k, result in enumerate(results) if result.state is State.IN_DOUBT]
+
+
+def test_it_prints(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """On paper: the report of the run and the chosen jobs as a list."""
+    desk.open(make_page(tmp_path, make_batch(40), videos=False))
+    desk.page.emulate_media(media="print")
+    pdf = desk.page.pdf()
+    assert pdf.startswith(b"%PDF")
+    assert desk.page.locator("#print li").count() == 40
+    assert desk.page.locator(".panel").count() == 5
+
+
+def test_a_hundred_thousand_jobs_scroll(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
+    """Top, middle and end are drawn with a few dozen cards each; search and sort answer."""
+    desk.open(make_page(tmp_path, make_batch(100_000), videos=False))
+    assert desk.count() == "100,000 jobs"
+    for share, near in ((0.5, 50_000), (0.999, 99_900), (0, 0)):
+        desk.page.evaluate(f"scrollTo(0, document.body.scrollHeight * {share})")
+        desk.page.wait_for_timeout(100)
+        cards = desk.jobs()
+        assert 4 <= len(cards) <= 60
+        assert min(abs(int(card) - near) for card in cards) < 1000
+    desk.page.fill("#query", "neon trail bottle")
+    desk.until("document.querySelector('#count').textContent.includes(' of 100,000')")
+    desk.page.fill("#query", "")
+    desk.until("document.querySelector('#count').textContent === '100,000 jobs'")
+    desk.page.select_option("#sort", "newest")
+    desk.settle()
+    assert desk.jobs()[0] != "0"

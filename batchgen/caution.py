@@ -21,7 +21,8 @@ Caution = tuple[str, str, str, str]
 PROMPT_LIMIT = 2000
 #: Known limits (characters) by the beginning of a model's name; from the models' own pages.
 PROMPT_LIMITS = {
-    "kling-2.6/": 1000, "kling-3.0-omni/": 3072, "kling/v2-5": 2500, "kling/v2-1": 5000, "bytedance/seedance": 20000,
+    "kling-2.6/": 1000,
+    "kling-3.0-omni/": 3072, "kling/v2-5": 2500, "kling/v2-1": 5000, "bytedance/seedance": 20000,
     "bytedance/v1": 10000, "hailuo/02": 1500, "hailuo/2-3": 5000, "wan/2-5": 800, "wan/2-6": 5000, "wan/2-7": 5000,
     "happyhorse/": 5000, "fal-ai/wan-25": 800, "wan/v2.6": 800, "sora-2": 10000,
 }  # fmt: skip

@@ -81,7 +81,9 @@ def judge(
     """Decide about one entry. Pure but for asking whether a task id is known."""
     row = entry.row
     problems = list(entry.problems)
-    if found := check(row):
+    unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
+    found = () if unread else check(row)
+    if found:
         said = {problem.column for problem in problems}
         problems.extend(
             problem

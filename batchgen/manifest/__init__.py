@@ -31,10 +31,16 @@ def _entries(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iter
 
 def _reader(kind: str) -> Reader:
     """The reader of a format; its libraries are loaded only when a manifest asks for them."""
-    if kind == "yaml":
-        from batchgen.manifest.yaml import read_yaml
-
-        return read_yaml
-    from batchgen.manifest.csv import read_csv
-
-    return read_csv
+    if kind == "csv":
+        from batchgen.manifest.csv import read_csv as reader
+    elif kind == "yaml":
+        from batchgen.manifest.yaml import read_yaml as reader
+    elif kind == "xlsx":
+        from batchgen.manifest.xlsx import read_xlsx as reader
+    elif kind == "jsonl":
+        from batchgen.manifest.jsonl import read_jsonl as reader
+    elif kind == "json":
+        from batchgen.manifest.jsonl import read_json as reader
+    else:
+        from batchgen.manifest.parquet import read_parquet as reader
+    return reader

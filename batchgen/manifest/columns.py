@@ -69,7 +69,7 @@ def understand(
         elif results and name in RESULT_COLUMNS and name not in REQUIRED:
             column = _of_results(index, name)
         else:
-            column = _one(index, own_name(name) if results else name, set(clean), own)
+            column = one(index, own_name(name) if results else name, set(clean), own)
         columns.append(column)
     header = Header(tuple(columns), results)
     place = _Place(manifest, line, record)
@@ -93,7 +93,8 @@ def _of_results(index: int, name: str) -> Column:
     return Column(index, name, "task_id" if name == "task_id" else "ignored")
 
 
-def _one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+def one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+    """What a single column is, by its name and those beside it."""
     if not name:
         return Column(index, "", "blank")
     if name in own:

@@ -28,7 +28,7 @@ class Expander:
         self._folder = Path(path).parent
         self._manifest = manifest
         self._options = options
-        self._defaults = defaults or Keyed(0)
+        self._defaults = defaults or Keyed(None)
         self._number = 0
         self._default_problems = _unknown(self._defaults, DEFAULT_KEYS)
 
@@ -40,11 +40,13 @@ class Expander:
                 return
             yield from self._expanded(item)
         except values.BadValue as bad:
-            self._number += 1
-            found = Problem(
-                self._manifest.name, self._number, item.line, None, None, bad.code, bad.message, bad.hint
-            )
-            yield Entry(Row(self._manifest.name, self._number, item.line, {}), (found,))
+            yield self._bad(item, bad)
+
+    def _bad(self, item: Keyed, bad: values.BadValue) -> Entry:
+        self._number += 1
+        name = self._manifest.name
+        found = Problem(name, self._number, item.line, None, None, bad.code, bad.message, bad.hint)
+        return Entry(Row(name, self._number, item.line, {}), (found,))
 
     def _merged(self, item: Keyed) -> dict[str, Any]:
         """The item over the defaults; options and own merge key by key, null takes a default away."""
@@ -80,7 +82,11 @@ class Expander:
                 if not checked:
                     templates.check_names(names, variables)
                     checked = True
-                made = _rendered(body, variables)
+                try:
+                    made = _rendered(body, variables)
+                except values.BadValue as bad:
+                    yield self._bad(item, bad)
+                    continue
                 for copy in range(1, repeat + 1):
                     yield self._entry(item, made if copy == 1 else _copy(made, copy), (), copy)
 
@@ -114,7 +120,7 @@ class Expander:
         own = job.get("own")
         wrong = list(problems)
         wrong.extend(
-            Problem(name, number, self._defaults.lines[key], key, None, "unknown_key", message, hint)
+            Problem(name, number, self._defaults.lines.get(key), key, None, "unknown_key", message, hint)
             for key, message, hint in self._default_problems
         )
         if isinstance(own, dict):

@@ -51,7 +51,11 @@ class Template:
 
     def render(self, variables: Mapping[str, Any]) -> Any:
         """The value with these variables. BadValue when the template can't be worked out."""
-        return self._render(variables)
+        try:
+            return self._render(variables)
+        except KeyError as missing:
+            check_names([str(missing.args[0])], variables)
+            raise
 
 
 @lru_cache(maxsize=10_000)

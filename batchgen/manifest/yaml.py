@@ -1,7 +1,7 @@
 """A YAML manifest: `version`, `defaults`, `jobs`; read as a stream, one entry of the list after the other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import yaml
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.expand import JOB_KEYS, Expander
 from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, encoding_trouble, utf8_blocks
-from batchgen.manifest.yaml_events import Builder, Keyed, events
+from batchgen.manifest.yaml_events import Builder, Keyed, events, keyed
 
 TOP_KEYS = ("version", "defaults", "jobs")
 #: Keys of a job whose plain scalars are texts however they look: `id: 012`, `prompt: yes`.
@@ -30,6 +30,24 @@ def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Ite
             with suppress(UnicodeDecodeError):
                 _check_encoding(path, options)
         raise
+
+
+def read_object(
+    path: Path | str, manifest: Manifest, options: ReadOptions, found: Mapping[str, Any]
+) -> Iterator[Entry]:
+    """The same manifest written in JSON: a dictionary that was read already, without line numbers."""
+    reader = _Reader(path, manifest, options, Builder(iter(())))
+    for key in found:
+        if key not in ("jobs", "defaults"):
+            reader.other(key, found[key], None)
+    defaults = found.get("defaults") or {}
+    if not isinstance(defaults, dict) or not isinstance(found["jobs"], list):
+        raise Unreadable("wrong_type", "jobs must be a list of objects, and defaults an object.")
+    expander = Expander(path, manifest, options, keyed(defaults))
+    for number, item in enumerate(found["jobs"], 1):
+        if not isinstance(item, dict):
+            raise Unreadable("wrong_type", f"Entry {number} of jobs is {shown(item)}, not an object.")
+        yield from expander.expand(keyed(item))
 
 
 def _stream(path: Path | str, options: ReadOptions) -> Any:
@@ -143,17 +161,15 @@ class _Reader:
                 what = "a list of jobs, each with a dash in front" if key == "jobs" else "a group of keys"
                 raise Unreadable("wrong_type", f"Line {line}: {key} must be {what}.", line=line)
             else:
-                self._other(key, build.build(value), line)
+                self.other(key, build.build(value), line)
         if "jobs" not in seen:
             raise Unreadable("no_rows", 'The manifest has no list "jobs:".', "Add one, a dash before each job.")
 
-    def _other(self, key: str, value: Any, line: int) -> None:
+    def other(self, key: str, value: Any, line: int | None) -> None:
         """`version`, an `x-` key that holds anchors, or something that is not known."""
         if key == "version":
             if value != 1 or isinstance(value, bool):
-                raise Unreadable(
-                    "bad_version", f"Line {line}: version is {shown(value)}, but 1 is the only one.", line=line
-                )
+                raise Unreadable("bad_version", f"version is {shown(value)}, but 1 is the only one.", line=line)
         elif not key.startswith("x-"):
             import difflib
 
@@ -161,7 +177,7 @@ class _Reader:
             guess = f' Did you mean "{close[0]}"?' if close else ""
             raise Unreadable(
                 "unknown_key",
-                f"Line {line}: {shown(key)} is not a known key of a manifest.{guess}",
+                f"{shown(key)} is not a known key of a manifest.{guess}",
                 f"Known are {', '.join(TOP_KEYS)}; keys of your own start with x-.",
                 line=line,
             )

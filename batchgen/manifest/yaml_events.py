@@ -43,10 +43,17 @@ class Keyed(dict[str, Any]):
 
     __slots__ = ("line", "lines")
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int | None) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
+
+
+def keyed(found: dict[str, Any]) -> Keyed:
+    """A dictionary from elsewhere (JSON) as a mapping that knows no lines."""
+    made = Keyed(None)
+    made.update(found)
+    return made
 
 
 def scalar(text: str, line: int) -> Any:
@@ -147,7 +154,7 @@ class Builder:
             for key in value:
                 if key not in found:
                     found[key] = value[key]
-                    found.lines[key] = found.line
+                    found.lines[key] = start.start_mark.line + 1
         return found
 
     def _key(self, event: Any) -> str:

@@ -1,0 +1,165 @@
+"""Rows that are objects already (JSONL, JSON lists, Parquet): keys are columns, values keep their own types."""
+
+import base64
+import datetime
+import decimal
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from batchgen.job import Problem, Row
+from batchgen.manifest import values
+from batchgen.manifest.columns import REQUIRED, Column, near, one
+from batchgen.manifest.entry import Entry, Manifest, shown
+
+_TEXTS = ("id", "provider", "model", "scene", "prompt")
+
+
+class Objects:
+    """Turns dictionaries into entries; what each key means is decided once for each name."""
+
+    def __init__(
+        self, manifest: Manifest, own: tuple[str, ...], *, header: Mapping[str, Column] | None = None
+    ) -> None:
+        self._manifest = manifest
+        self._own = own
+        self._columns: dict[str, Column] = dict(header or {})
+        self._fixed = header is not None
+
+    def entry(self, number: int, line: int | None, found: Mapping[str, Any]) -> Entry:
+        """One object as an entry."""
+        self._problems: list[Problem] = []
+        self._at = (number, line)
+        sent: dict[str, Any] = {}
+        cells: dict[str, str] = {}
+        task_id = ""
+        for key, value in found.items():
+            column = self._columns.get(key) or self._learn(key, found)
+            if value is None or column.kind in ("ignored", "blank"):
+                continue
+            if column.kind == "own" and key == "own" and isinstance(value, Mapping):
+                cells.update((str(name), as_text(each)) for name, each in value.items())
+            elif column.kind in ("own", "task_id"):
+                if key == "task_id":
+                    task_id = as_text(value).strip()
+                if column.kind == "own":
+                    cells[column.shown_as] = as_text(value)
+                    self._nearly(column)
+            else:
+                self._take(column, value, sent, cells)
+        for name in cells:
+            self._manifest.columns.setdefault(name)
+        row = Row(self._manifest.name, number, line, sent, cells, task_id=task_id)
+        return Entry(row, tuple(self._problems))
+
+    def bad(self, number: int, line: int | None, code: str, message: str, hint: str) -> Entry:
+        """A row that is no object at all."""
+        problem = Problem(self._manifest.name, number, line, None, None, code, message, hint)
+        return Entry(Row(self._manifest.name, number, line, {}), (problem,))
+
+    def _learn(self, key: str, found: Mapping[str, Any]) -> Column:
+        column = one(len(self._columns), key, set(found), self._own)
+        if column.kind == "key" and column.key != key:
+            note = f'The key "{key}" is read as "{column.key}".'
+            if note not in self._manifest.notes:
+                self._manifest.notes.append(note)
+            return column  # not remembered: another row may have the true name beside it
+        self._columns[key] = column
+        return column
+
+    def _nearly(self, column: Column) -> None:
+        if self._fixed or column.header in self._own or column.header == "task_id":
+            return
+        if guess := near(column.header):
+            message = f'The key {shown(column.header)} is not known. Did you mean "{guess}"?'
+            hint = f'Rename it, put it under own, or keep it with --own "{column.header}".'
+            self._problem(column.header, "unknown_column", message, hint)
+
+    def _take(self, column: Column, value: Any, sent: dict[str, Any], cells: dict[str, str]) -> None:
+        """A known key or an option. Blank is absent."""
+        blank = isinstance(value, str) and not value.strip()
+        try:
+            value = plain(value)
+            values.check_json(value, "bad_value")
+            if value is None or blank:
+                return
+            if column.kind == "option":
+                self._option(column, value, sent)
+            elif column.key in sent:
+                message = f"{column.key} is given twice, once as {shown(column.header)}."
+                raise values.BadValue("duplicate_column", message, "Keep one of them.")
+            elif column.key in ("image_input", "video_input"):
+                sent[column.key] = _inputs(value)
+            elif column.key == "options":
+                options = values.options(value) if isinstance(value, str) else value
+                sent["options"] = {**options, **sent.get("options", {})} if isinstance(options, dict) else options
+            elif column.key in _TEXTS and isinstance(value, str):
+                sent[column.key] = value if column.key == "prompt" else value.strip()
+            elif column.key == "id" and isinstance(value, int) and not isinstance(value, bool):
+                sent["id"] = str(value)
+            else:
+                sent[column.key] = value
+        except values.BadValue as bad:
+            self._problem(column.header, bad.code, bad.message, bad.hint)
+        if column.key not in ("id", *REQUIRED) or column.kind == "option":
+            cells[column.shown_as] = as_text(value)
+
+    def _option(self, column: Column, value: Any, sent: dict[str, Any]) -> None:
+        options = sent.setdefault("options", {})
+        if not isinstance(options, dict):
+            return
+        if column.key in options:
+            message = f"The option {shown(column.key)} is given twice: in options and in {column.header}."
+            raise values.BadValue("option_twice", message, "Keep one of them.")
+        options[column.key] = values.typed(value, column.as_type) if isinstance(value, str) else value
+
+    def _problem(self, column: str, code: str, message: str, hint: str) -> None:
+        number, line = self._at
+        self._problems.append(Problem(self._manifest.name, number, line, column, None, code, message, hint))
+
+
+def _inputs(value: Any) -> Any:
+    if isinstance(value, str):
+        return values.urls(value)
+    return [item.strip() if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON's own types; BadValue where there is none for it."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if math.isinf(value):
+            raise values.BadValue("bad_value", "An infinite number can't be sent.", "Write a number.")
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise values.BadValue(
+        "bad_value", f"{shown(as_text(value))} is {_kind(value)}, which can't be sent.", "Make it text or a number."
+    )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
+        return "a date or time"
+    return "binary data" if isinstance(value, bytes) else f"a {type(value).__name__}"
+
+
+def as_text(value: Any) -> str:
+    """Any value as the text of a cell."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return json.dumps(value, ensure_ascii=False, default=str)

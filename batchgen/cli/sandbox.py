@@ -20,14 +20,10 @@ def _options() -> list[click.Parameter]:
             extra["multiple"] = True
         if "choices" in about:
             extra["type"], extra["metavar"] = click.Choice(list(about["choices"])), None
-        elif isinstance(one.default, bool):
+        elif about["type"] is bool:
             extra["is_flag"], extra["metavar"] = True, None
-        elif isinstance(one.default, float):
-            extra["type"] = float
-        elif isinstance(one.default, int) or str(one.type).startswith("int"):
-            extra["type"] = int
-        elif "Path" in str(one.type):
-            extra["type"] = click.Path(path_type=Path, exists=True)
+        else:
+            extra["type"] = about["type"]
         made.append(click.Option([about["flag"], one.name], default=None, **extra))
     return made
 

@@ -1,7 +1,7 @@
 """`python -m batchgen.sandbox --port 0`: a sandbox in a process of its own, for benchmarks and tests.
 
 Prints one JSON line {"base_url": …, "key": …} and runs until SIGTERM. Takes every option of `Options`, and
-`--state-dir`.
+`--state`.
 """
 
 import argparse
@@ -28,7 +28,9 @@ def _parser() -> argparse.ArgumentParser:
         if each.metadata.get("repeat"):
             more = {"action": "append"}
         parser.add_argument(flag, dest=each.name, help=text, metavar=each.metadata.get("metavar"), **more)
-    parser.add_argument("--state-dir", help="Keep tasks and credits here, and go on from there next time.")
+    parser.add_argument(
+        "--state", metavar="DIR", help="Keep tasks and credits here, and go on from there next time."
+    )
     parser.add_argument("--list-faults", action="store_true", help="List every fault and leave.")
     return parser
 
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.pop("list_faults"):
         sys.stdout.write(list_faults())
         return 0
-    folder = given.pop("state_dir")
+    folder = given.pop("state")
     for each in fields(Options):
         if each.metadata.get("repeat"):
             value = given[each.name]

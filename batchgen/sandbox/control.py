@@ -28,14 +28,15 @@ class Control:
         self._service = service
         self._changed = changed
 
-    async def handle(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         """Answer `/`, `/sandbox/audit` and `/sandbox/control`."""
         match request.method, path:
             case (("GET" | "HEAD"), "/"):
                 return Wire(200, PAGE, kind="text/html; charset=utf-8")
             case "GET", "/sandbox/audit":
                 self._service.settle()
-                return json_answer(200, self._service.books.audit(self._service.options.credits).to_json())
+                audit = self._service.books.audit(self._service.options.credits)
+                return json_answer(200, audit.to_json(brief=query == "brief"))
             case "POST", "/sandbox/control":
                 return self._control(await request.read())
         return Wire(404, b"Not found\n", kind="text/plain")

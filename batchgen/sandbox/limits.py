@@ -21,8 +21,13 @@ def parse_rate(text: str) -> list[tuple[int, float]]:
 class Windows:
     """At most N admitted in any W seconds, for one or several (N, W)."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str = "") -> None:
+        self._text = text
         self._limits = [(count, width, deque[float]()) for count, width in parse_rate(text)]
+
+    def changed(self, text: str) -> "Windows":
+        """These windows, with what they remember, or new ones when the limits are others now."""
+        return self if text == self._text else Windows(text)
 
     def admit(self, now: float) -> float:
         """Admit one more and return 0, or return the seconds until one would be admitted."""

@@ -25,13 +25,14 @@ class Looks:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._allowed = Windows()
         self.apply()
 
     def apply(self) -> None:
-        """Take the service's options as they are now; the rate windows start anew."""
+        """Take the service's options as they are now."""
         self._options = self._service.options
         self._faults = Picker(self._options.rules(), "get", self._options.seed)
-        self._allowed = Windows(self._options.poll_rate)
+        self._allowed = self._allowed.changed(self._options.poll_rate)
 
     async def get(self, request: web.BaseRequest, quoted: str) -> web.StreamResponse:
         """One status call for the task whose percent-encoded id is `quoted`."""

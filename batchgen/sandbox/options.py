@@ -20,6 +20,7 @@ STYLES = tuple(STYLES_OF_TASKS)
 RETRY_AFTER = ("seconds", "date", "float", "ms", "text", "none")
 LIMIT_HEADERS = ("none", "x", "x-epoch", "draft", "draft7")
 IDEMPOTENCY = ("ignore", "honour", "conflict", "reject")
+ACTIVE_STATUSES = ("429", "200")
 REFUNDS = ("seen", "automatic", "never")
 
 PRICES = {"text-to-video": 6, "image-to-video": 8, "video-to-video": 10}
@@ -94,11 +95,11 @@ class Options:
     max_active: int | None = _option(
         "--max-active", None, "Tasks that may run at once; more are refused.", type=int, metavar="N", live=True
     )
-    active_status: int = _option(
+    active_status: str = _option(
         "--active-status",
-        429,
+        "429",
         "How too many tasks are refused: 429, or 200 with an error in the body.",
-        choices=(429, 200),
+        choices=ACTIVE_STATUSES,
         live=True,
     )
     retry_after: str = _option(
@@ -154,6 +155,7 @@ class Options:
         _one_of("limit-headers", self.limit_headers, LIMIT_HEADERS)
         _one_of("idempotency", self.idempotency, IDEMPOTENCY)
         _one_of("refund", self.refund, REFUNDS)
+        _one_of("active-status", self.active_status, ACTIVE_STATUSES)
         if self.speed <= 0:
             raise ValueError("The speed must be above 0.")
         parse_duration(self.duration)

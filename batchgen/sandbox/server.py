@@ -120,7 +120,7 @@ class App:
                 return await self.files.get(request, path[len(FILES_PATH) :], query)
         if path in {POST_PATH} or path.startswith(GET_PATH):
             return Wire(405, b'{"error":{"code":"method_not_allowed","message":"Method not allowed."}}')
-        answer = await self.control.handle(request, path)
+        answer = await self.control.handle(request, path, query)
         if self.service.away_for:
             await self._go_away()
         return answer

@@ -32,15 +32,16 @@ class Submissions:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._books = service.books
+        self._allowed = Windows()
         self.apply()
 
     def apply(self) -> None:
-        """Take the service's options as they are now; the rate windows start anew."""
+        """Take the service's options as they are now."""
         self._options = self._service.options
         rules = self._options.rules()
         self._faults = Picker(rules, "post", self._options.seed)
         self._task_faults = Picker(rules, "task", self._options.seed)
-        self._allowed = Windows(self._options.rate)
+        self._allowed = self._allowed.changed(self._options.rate)
 
     async def post(self, request: web.BaseRequest) -> web.StreamResponse:
         """One submission."""
@@ -127,7 +128,7 @@ class Submissions:
         if post.key and options.idempotency != "ignore" and post.key in self._books.by_key:
             return self._known_key(post)
         if options.max_active is not None and (active := self._service.active()) >= options.max_active:
-            if options.active_status == 200:
+            if options.active_status == "200":
                 return self._record(post, "active", 200, {"code": -1, "message": "too many active tasks"})
             text = f"Concurrency limit reached ({options.max_active}): too many active tasks."
             return self._refuse(post, "active", text, limit=options.max_active, current=active)

@@ -16,7 +16,7 @@ from batchgen.sandbox import Options, SandboxServer
 def run_alone(folder: Path, *flags: str) -> tuple[subprocess.Popen[str], str]:
     """A sandbox in a process of its own, and its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "batchgen.sandbox", "--state-dir", str(folder), *flags],
+        [sys.executable, "-m", "batchgen.sandbox", "--state", str(folder), *flags],
         stdout=subprocess.PIPE,
         text=True,
     )

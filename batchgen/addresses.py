@@ -7,6 +7,7 @@ fec0::1 and 224.0.0.1 global. So: an own list, from the IANA special-purpose reg
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 
@@ -80,3 +81,12 @@ def _inside(address: IPv6Address) -> list[IPv4Address]:
 def _is_tunnel_only(address: IPv6Address) -> bool:
     """Teredo and IPv4-compatible addresses: retired, and no file host ever had one."""
     return address.teredo is not None or address in _COMPATIBLE
+
+
+def is_inside(url: str) -> bool:
+    """Whether a person named a place inside by hand: localhost, or an address that is not public."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return not is_public(ip_address(host))
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

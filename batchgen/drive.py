@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batchgen.addresses import is_inside
 from batchgen.api import Api
 from batchgen.api.files import FileHost
 from batchgen.board import Board, Stop, sleep_or
@@ -223,6 +224,8 @@ async def _drive(
     progress: Progress,
 ) -> None:
     api = Api(base_url, key, post_timeout=config.post_timeout, idempotent=config.idempotent)
+    # A service on this machine or this network keeps its videos there too; any other may not send us inside.
+    course = replace(course, loopback=course.loopback or is_inside(base_url))
     try:
         stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
         with _signals(stations):

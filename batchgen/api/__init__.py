@@ -14,8 +14,8 @@ from urllib.parse import quote
 import httpx
 
 from batchgen import __version__, reply
-from batchgen.api.dial import NotConnected
-from batchgen.api.transport import Transport, evidence_of
+from batchgen.api.dial import NotConnected, Origin
+from batchgen.api.transport import Exchange, Reply, Transport, evidence_of
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
 from batchgen.secret import Secret
 
@@ -52,15 +52,15 @@ class Api:
         idempotent: bool = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        base = base_url.rstrip("/")
-        self._create_url = httpx.URL(f"{base}/v1/videos/generations")
-        self._tasks_url = f"{base}/v1/tasks/"
+        url = httpx.URL(base_url)
+        self._origin = Origin.of(url)
+        self._path = url.raw_path.rstrip(b"/")
         self._key = key
         self._post_timeout = post_timeout
         self._poll_timeout = poll_timeout
         self._idempotent = idempotent
         self._headers = [
-            (b"Host", self._create_url.netloc),
+            (b"Host", url.netloc),
             (b"User-Agent", f"batchgen/{__version__}".encode("ascii")),
             (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"identity"),
@@ -91,21 +91,23 @@ class Api:
             await before_send()
             begun = True
 
-        headers = [
-            *self._headers,
-            (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii")),
-            (b"Content-Type", b"application/json"),
-            (b"Idempotency-Key", idempotency_key.encode("ascii")),
-        ]
-        request = httpx.Request(
-            "POST",
-            self._create_url,
-            headers=headers,
-            content=body,
-            extensions={"before_send": begin, "deadline": self._post_timeout},
+        exchange = Exchange(
+            b"POST",
+            self._origin,
+            self._path + b"/v1/videos/generations",
+            [
+                *self._headers,
+                (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii")),
+                (b"Content-Type", b"application/json"),
+                (b"Content-Length", b"%d" % len(body)),
+                (b"Idempotency-Key", idempotency_key.encode("ascii")),
+            ],
+            body,
+            before_send=begin,
+            deadline=self._post_timeout,
         )
         try:
-            answer = await self._answer(await self._posts.handle_async_request(request))
+            answer = await self._answer(await self._posts.open(exchange))
             return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent)
         except NotConnected as exc:
             return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
@@ -137,33 +139,26 @@ class Api:
         await self._gets.aclose()
 
     async def _get(self, place: str) -> Answer:
-        key = (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii"))
-        request = httpx.Request(
-            "GET",
-            self._tasks_url + place,
-            headers=[*self._headers, key],
-            extensions={"deadline": self._poll_timeout},
+        exchange = Exchange(
+            b"GET",
+            self._origin,
+            self._path + b"/v1/tasks/" + place.encode("ascii"),
+            [*self._headers, (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii"))],
+            deadline=self._poll_timeout,
         )
-        return await self._answer(await self._gets.handle_async_request(request))
+        return await self._answer(await self._gets.open(exchange))
 
-    async def _answer(self, response: httpx.Response) -> Answer:
+    async def _answer(self, received: Reply) -> Answer:
         """Read an answer whole. Raises httpx's exceptions, or _BadAnswer for one that can't be used."""
-        body = bytearray()
-        try:
-            async for piece in response.stream:  # type: ignore[union-attr]
-                body += piece
-                if len(body) > ANSWER_LIMIT:
-                    evidence = self._key.redacted_bytes(bytes(body[:EVIDENCE_LIMIT]))
-                    raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", evidence)
-        finally:
-            await response.stream.aclose()  # type: ignore[union-attr]
+        body, is_whole = await received.read(ANSWER_LIMIT)
+        if not is_whole:
+            raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", body)
         headers = {
-            name.decode("latin-1").lower(): self._key.redacted(value.decode("latin-1"))
-            for name, value in response.headers.raw
+            name.decode("latin-1"): self._key.redacted(value.decode("latin-1"))
+            for name, value in received.head.headers
         }
-        content = _unpacked(bytes(body), headers.get("content-encoding", ""))
-        framed = bool(response.extensions["framed"])
-        return Answer(response.status_code, headers, self._key.redacted_bytes(content), framed)
+        content = _unpacked(body, headers.get("content-encoding", ""))
+        return Answer(received.head.status_code, headers, self._key.redacted_bytes(content), received.framed)
 
     def _in_doubt(self, exc: BaseException) -> Outcome:
         evidence = exc.evidence if isinstance(exc, _BadAnswer) else evidence_of(exc)

@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._lost: Exception | None = None
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
+        self._poll: select.poll | None = None
 
     # asyncio calls these
 
@@ -71,7 +72,7 @@ class Connection(asyncio.Protocol):
         because a FIN may wait there that the loop has not seen yet."""
         if self._closed or self._eof or self._chunks or self.transport.is_closing():
             return False
-        return not _is_readable(self.transport.get_extra_info("socket").fileno())
+        return not self._is_readable()
 
     def is_reusable(self) -> bool:
         """After an exchange: is the connection whole, in step, and empty?"""
@@ -82,6 +83,16 @@ class Connection(asyncio.Protocol):
         in_step = self.h11.our_state is h11.IDLE and self.transport.get_write_buffer_size() == 0
         return in_step and not (self._closed or self._eof or self._chunks)
 
+    def _is_readable(self) -> bool:
+        """Does something wait on the socket (bytes, a FIN, an error)?"""
+        if self._poll is None:
+            fd = self.transport.get_extra_info("socket").fileno()
+            if not hasattr(select, "poll"):  # Windows
+                return bool(select.select([fd], [], [], 0)[0])
+            self._poll = select.poll()
+            self._poll.register(fd, select.POLLIN)
+        return bool(self._poll.poll(0))
+
     def abort(self) -> None:
         self.transport.abort()
 
@@ -90,7 +101,7 @@ class Connection(asyncio.Protocol):
         self.h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self.exchanges = 0
 
-    async def send(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def send(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Write one request whole. The first byte leaves here and nowhere else."""
         self.exchanges += 1
         head = self.h11.send(h11.Request(method=method, target=target, headers=headers)) or b""
@@ -156,12 +167,3 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _is_readable(fd: int) -> bool:
-    """Does something wait on this socket (bytes, a FIN, an error)?"""
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([fd], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

@@ -38,6 +38,11 @@ class Origin(NamedTuple):
     host: str
     port: int
 
+    @classmethod
+    def of(cls, url: httpx.URL) -> "Origin":
+        port = url.port or (443 if url.scheme == "https" else 80)
+        return cls(url.scheme, url.raw_host.decode("ascii"), port)
+
 
 class Dialler:
     """Makes connections. `trust_env` honours HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.
@@ -169,7 +174,7 @@ async def _connect(connection: Connection, origin: Origin, user: str | None, pas
         pair = f"{unquote(user)}:{unquote(password or '')}".encode()
         headers.append((b"Proxy-Authorization", b"Basic " + base64.b64encode(pair)))
     try:
-        await connection.send(b"CONNECT", target, headers, b"")
+        connection.send(b"CONNECT", target, headers, b"")
         answer = await connection.head()
     except httpx.HTTPError as exc:
         raise NotConnected("proxy", f"the proxy broke off: {exc}") from None

@@ -2,19 +2,12 @@
 
 Why not httpx's own: its pool loses connections for good when requests are cancelled, is slow with many of
 them, and no exception of it says for sure that nothing was sent (docs/transport.md has the comparison).
-
-Options of a request, in `request.extensions`:
-- `before_send`: awaited once the connection stands and before the first byte; if it raises, nothing is sent,
-  the connection goes back to the pool and the exception passes unchanged. Such a request can't be cancelled
-  any more once it is on the wire: it ends by its deadline.
-- `deadline`: seconds from the first byte to the last one of the answer.
-- `timeout`: httpx's dictionary; its `read` is the longest silence in seconds.
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 import h11
 import httpx
@@ -26,14 +19,35 @@ from batchgen.api.dial import CheckAddress, Dialler, NotConnected, Origin
 #: that meets the closing is a doubt that need not be. A GET may be repeated, so it may try an older one.
 IDLE_POST = 0.5
 IDLE_OTHER = 15.0
-_REPEATABLE = frozenset({"GET", "HEAD"})
+_REPEATABLE = (b"GET", b"HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request as it goes out.
+
+    `before_send` is awaited once the connection stands and before the first byte; if it raises, nothing is
+    sent, the connection goes back to the pool and the exception passes unchanged. An exchange that has one
+    can't be cancelled any more once it is on the wire: it ends by its deadline.
+    `deadline`: seconds from the first byte to the last one of the answer. `silence`: the longest pause.
+    """
+
+    method: bytes
+    origin: Origin
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = b""
+    before_send: Callable[[], Awaitable[None]] | None = None
+    deadline: float | None = None
+    silence: float | None = None
 
 
 class Transport(httpx.AsyncBaseTransport):
     """A pool of at most `max_connections` open exchanges; more wait up to `connect_timeout` seconds.
 
-    Raises NotConnected when no byte was sent; httpx.ReadTimeout, ReadError or RemoteProtocolError when some may
-    have been, with what was received of the answer in the exception's attribute `evidence`.
+    Redirects are not followed, and nothing is sent twice but a GET that met the closing of an idle
+    connection. Raises NotConnected when no byte was sent; httpx.ReadTimeout, ReadError or
+    RemoteProtocolError when some may have been (`evidence_of` tells what had come of the answer).
     """
 
     def __init__(
@@ -57,25 +71,34 @@ class Transport(httpx.AsyncBaseTransport):
         self._busy: set[Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """One exchange; the answer's body streams. Redirects are not followed, and nothing is sent twice but
-        a GET that met the closing of an idle connection."""
-        url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
-        origin = Origin(url.scheme, url.raw_host.decode("ascii"), port)
-        body = await request.aread()
+        """httpx's way in. Of the timeouts in `request.extensions`, `read` is the longest silence; `deadline`
+        there is the longest time in all."""
+        exchange = Exchange(
+            request.method.encode("ascii"),
+            Origin.of(request.url),
+            request.url.raw_path,
+            request.headers.raw,
+            await request.aread(),
+            deadline=request.extensions.get("deadline"),
+            silence=request.extensions.get("timeout", {}).get("read"),
+        )
+        reply = await self.open(exchange)
+        return httpx.Response(
+            reply.head.status_code,
+            headers=reply.head.headers.raw_items(),
+            stream=reply,
+            extensions={"http_version": b"HTTP/" + reply.head.http_version},
+        )
+
+    async def open(self, exchange: Exchange) -> "Reply":
+        """Send a request and read the head of its answer; the body is to be read or closed."""
         await self._slot()
         try:
-            connection, answer = await self._exchange(request, origin, body)
+            connection, head = await self._send(exchange)
         except BaseException:
             self._slots.release()
             raise
-        framed = _is_framed(request.method, answer)
-        return httpx.Response(
-            answer.status_code,
-            headers=answer.headers.raw_items(),
-            stream=_Body(self, origin, connection),
-            extensions={"framed": framed, "http_version": b"HTTP/" + answer.http_version},
-        )
+        return Reply(self, exchange, connection, head)
 
     async def aclose(self) -> None:
         """Close every connection, in use or not."""
@@ -94,50 +117,44 @@ class Transport(httpx.AsyncBaseTransport):
         except TimeoutError:
             raise NotConnected("no_connection", "no free connection in time") from None
 
-    async def _exchange(
-        self, request: httpx.Request, origin: Origin, body: bytes
-    ) -> tuple[Connection, h11.Response]:
-        repeatable = request.method in _REPEATABLE and "before_send" not in request.extensions
+    async def _send(self, exchange: Exchange) -> tuple[Connection, h11.Response]:
+        repeatable = exchange.method in _REPEATABLE and exchange.before_send is None
+        max_idle = IDLE_OTHER if repeatable else IDLE_POST
         while True:
-            idle = IDLE_OTHER if repeatable else IDLE_POST
-            connection = self._take(origin, idle) or await self._dialler.dial(origin)
+            connection = self._take(exchange.origin, max_idle) or await self._dialler.dial(exchange.origin)
             self._busy.add(connection)
-            first_use = connection.exchanges == 0
+            reused = connection.exchanges > 0
             try:
-                await self._prepare(request, connection, origin)
-                await connection.send(
-                    request.method.encode("ascii"), request.url.raw_path, request.headers.raw, body
-                )
+                await self._prepare(exchange, connection)
+                connection.send(exchange.method, exchange.target, exchange.headers, exchange.body)
                 return connection, await connection.head()
             except BaseException as exc:
                 if connection in self._busy:
                     self._discard(connection)
-                if repeatable and not first_use and isinstance(exc, httpx.ReadError | httpx.RemoteProtocolError):
-                    repeatable = False  # the idle connection was closed under us: once more, on a new one
+                if repeatable and reused and isinstance(exc, httpx.ReadError | httpx.RemoteProtocolError):
+                    repeatable = False  # the idle connection was closed under us: once more, on another
                     continue
                 _attach_evidence(exc, connection)
                 raise
 
-    async def _prepare(self, request: httpx.Request, connection: Connection, origin: Origin) -> None:
+    async def _prepare(self, exchange: Exchange, connection: Connection) -> None:
         """Everything that must hold before the first byte, ending with a last look at the connection."""
-        extensions = request.extensions
-        before_send = extensions.get("before_send")
         connection.received = None
-        if before_send is not None:
+        if exchange.before_send is not None:
             if not connection.is_usable():
                 raise NotConnected("connection_lost", "the server closed the connection at once")
             try:
-                await before_send()
+                await exchange.before_send()
             except BaseException:
-                self._give_back(origin, connection)
+                self._give_back(exchange.origin, connection)
                 raise
-            connection.received = bytearray()
             if not connection.is_usable():
                 raise NotConnected("connection_lost", "the connection was closed before it was used")
-        deadline = extensions.get("deadline")
+            connection.received = bytearray()
+        deadline = exchange.deadline
         connection.until = None if deadline is None else connection.loop.time() + deadline
-        connection.silence = (extensions.get("timeout") or {}).get("read")
-        connection.shielded = before_send is not None
+        connection.silence = exchange.silence
+        connection.shielded = exchange.before_send is not None
 
     def _take(self, origin: Origin, max_idle: float) -> Connection | None:
         """The idle connection used last, if it was used lately and nothing has come on it since."""
@@ -178,39 +195,63 @@ class Transport(httpx.AsyncBaseTransport):
         self._slots.release()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of one answer, in the pieces in which it came."""
+class Reply(httpx.AsyncByteStream):
+    """An answer: its `head`, and its body to be read once, in the pieces in which it comes."""
 
-    def __init__(self, transport: Transport, origin: Origin, connection: Connection) -> None:
+    def __init__(
+        self, transport: Transport, exchange: Exchange, connection: Connection, head: h11.Response
+    ) -> None:
+        self.head = head
         self._transport = transport
-        self._origin = origin
+        self._exchange = exchange
         self._connection = connection
         self._open = True
 
+    @property
+    def framed(self) -> bool:
+        """Does the answer say where it ends (length, chunks, or a kind that has no body)?"""
+        if self._exchange.method == b"HEAD" or self.head.status_code in (204, 304):
+            return True
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.head.headers)
+
+    async def read(self, limit: int) -> tuple[bytes, bool]:
+        """(body, True), or (its first `limit` bytes and a bit, False) when it is longer than that."""
+        body = b""
+        while (piece := await self._next()) is not None:
+            body += piece
+            if len(body) > limit:
+                await self.aclose()
+                return body, False
+        return body, True
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while isinstance(event := await self._connection.event(), h11.Data):
-                yield bytes(event.data)
-        except BaseException as exc:
-            _attach_evidence(exc, self._connection)
+            while (piece := await self._next()) is not None:
+                yield piece
+        finally:
             await self.aclose()
-            raise
-        self._end(whole=isinstance(event, h11.EndOfMessage))
 
     async def aclose(self) -> None:
+        """Give up what is left of the body."""
         self._end(whole=False)
+
+    async def _next(self) -> bytes | None:
+        """The next piece, or None at the end."""
+        try:
+            event = await self._connection.event()
+        except BaseException as exc:
+            _attach_evidence(exc, self._connection)
+            self._end(whole=False)
+            raise
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        self._end(whole=isinstance(event, h11.EndOfMessage))
+        return None
 
     def _end(self, *, whole: bool) -> None:
         if self._open:
             self._open = False
-            self._transport.finish(self._origin, self._connection, whole=whole)
-
-
-def _is_framed(method: str, answer: h11.Response) -> bool:
-    """Does the answer say where it ends (length, chunks, or a kind that has no body)?"""
-    if method == "HEAD" or answer.status_code in (204, 304):
-        return True
-    return any(name in (b"content-length", b"transfer-encoding") for name, _ in answer.headers)
+            self._transport.finish(self._exchange.origin, self._connection, whole=whole)
 
 
 def _attach_evidence(exc: BaseException, connection: Connection) -> None:
@@ -218,6 +259,5 @@ def _attach_evidence(exc: BaseException, connection: Connection) -> None:
 
 
 def evidence_of(exc: BaseException) -> bytes:
-    """The raw bytes of the answer that had come when `exc` ended the exchange."""
-    evidence: Any = exc.__dict__.get("evidence", b"")
-    return bytes(evidence)
+    """The raw bytes of the answer to a POST that had come when `exc` ended the exchange."""
+    return bytes(exc.__dict__.get("evidence", b""))

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -17,7 +18,7 @@ _TASK_FIELDS = ("number", "created", "duration", "clip", "fault")
 
 
 class Books:
-    """All that happened. Every change of money or tasks is in the journal before this class returns."""
+    """All that happened. Every change of money or tasks is in the journal before it is true."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.posts: list[Post] = []
@@ -60,26 +61,26 @@ class Books:
 
     def accept(self, post: Post, task: Task) -> None:
         """Create the task and take its credits."""
-        self._add_task(post, task)
         self._write({"post": _values(post, _POST_FIELDS), "task": _values(task, _TASK_FIELDS)})
+        self._add_task(post, task)
 
     def record(self, post: Post) -> None:
         """Keep a POST that created nothing."""
-        self.posts.append(post)
         self._write({"post": _values(post, _POST_FIELDS)})
+        self.posts.append(post)
 
     def refund(self, task: Task, at: float, share: float = 1.0) -> None:
         """Give a failed task's credits back, once."""
         amount = round(task.credits * share)
         if task.refunded or not amount:
             return
-        self._refund(task.task_id, amount, at)
         self._write({"refund": task.task_id, "credits": amount, "at": at})
+        self._refund(task.task_id, amount, at)
 
     def grant(self, amount: int, at: float) -> None:
         """Top the account up."""
-        self._grant(amount, at)
         self._write({"grant": amount, "at": at})
+        self._grant(amount, at)
 
     def looked(self, task: Task) -> None:
         """Count a GET of `task`."""
@@ -92,7 +93,8 @@ class Books:
         if task is not None:
             task.files += 1
             self._touched.add(task.task_id)
-        self._write({"file": asdict(request)})
+        with suppress(OSError):  # a full disk: the download goes on, only the note of it is lost
+            self._write({"file": asdict(request)})
 
     def planned(self, fault: str) -> FaultCount:
         """Count a drawn fault, and return its count."""
@@ -124,7 +126,8 @@ class Books:
     def close(self) -> None:
         """Write the counters and let go of the folder."""
         if self._journal is not None:
-            self.flush_counters()
+            with suppress(OSError):
+                self.flush_counters()
             self._journal.close()
             self._journal = None
 

@@ -5,6 +5,7 @@ process that hosts the sandbox, and a write that returned survives that. The las
 after a kill; it is dropped when the file is opened again.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ class Journal:
         except Timeout:
             raise RuntimeError(f"Another sandbox uses {folder}.") from None
         self._file: int | None = None
+        self._size = 0
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Everything written so far, oldest first; cuts off a half-written last line. Read it once, first."""
@@ -46,11 +48,17 @@ class Journal:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         os.ftruncate(self._file, good)
         os.lseek(self._file, 0, os.SEEK_END)
+        self._size = good
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Append one line."""
+        """Append one line, whole or not at all. Raises OSError when the disk takes no more."""
         assert self._file is not None, "entries() was not read"  # noqa: S101
-        os.write(self._file, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        if os.write(self._file, line) != len(line):
+            os.ftruncate(self._file, self._size)
+            os.lseek(self._file, 0, os.SEEK_END)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self._size += len(line)
 
     def close(self) -> None:
         """Close the file and let others have the folder."""

@@ -25,7 +25,7 @@ from .options import Options
 from .service import Service
 from .submissions import PATH as POST_PATH
 from .submissions import Submissions
-from .wire import Wire
+from .wire import Wire, json_answer
 
 HOST = "127.0.0.1"
 
@@ -89,8 +89,9 @@ class App:
         """Once a second: write the counters, let tasks end."""
         while True:
             await asyncio.sleep(1)
-            self.books.flush_counters()
-            self.service.settle()
+            with contextlib.suppress(OSError):  # a full disk: tried again in a second
+                self.books.flush_counters()
+                self.service.settle()
 
     async def stop(self) -> None:
         """Close the listeners and every connection, and write what is left to write."""
@@ -102,11 +103,19 @@ class App:
             self._web.pre_shutdown()
             await self._web.shutdown(0.05)
         await asyncio.sleep(0)  # closed transports tell their sockets one turn later
-        self.service.settle()
         self.books.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Route by hand: a router would cost as much as the rest of a POST."""
+        """Answer one request; a journal that can't be written is the service's own failure."""
+        try:
+            return await self._route(request)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            return json_answer(500, {"error": {"code": "sandbox_disk", "message": str(error.strerror)}})
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        """By hand: a router would cost as much as the rest of a POST."""
         path, _, query = request.raw_path.partition("?")
         if path == POST_PATH and request.method == "POST":
             answer = await self.submissions.post(request)
@@ -140,13 +149,19 @@ class App:
             assert self._web is not None  # noqa: S101
             await asyncio.sleep(seconds)
             loop = asyncio.get_running_loop()
-            self._servers[0] = await loop.create_server(self._web, HOST, port, backlog=1024)
+            while True:
+                try:
+                    self._servers[0] = await loop.create_server(self._web, HOST, port, backlog=1024)
+                    return
+                except OSError:  # taken for a moment by somebody's outgoing connection
+                    await asyncio.sleep(0.05)
 
         self._back = asyncio.create_task(come_back())
 
     def audit(self) -> Audit:
         """The books as they are now."""
-        self.service.settle()
+        with contextlib.suppress(OSError):
+            self.service.settle()
         return self.books.audit(self.service.options.credits)
 
 

@@ -97,6 +97,7 @@ class Submissions:
         else:
             post.credits = task.credits
             self._books.accept(post, task)
+            self._service.watch(task)
         return answer
 
     def _accepted(self, task: Task) -> Wire:
@@ -173,7 +174,7 @@ class Submissions:
         if rule is not None:
             count = self._books.planned(rule.text)
             duration = _changed_duration(rule, duration, count)
-        task = Task(
+        return Task(
             task_id=self._books.new_task_id(number),
             number=number,
             post=post.n,
@@ -187,8 +188,6 @@ class Submissions:
             prompt=post.prompt,
             fault=rule.text if rule is not None else "",
         )
-        service.watch(task)
-        return task
 
     def _limit_headers(self) -> list[tuple[str, str]]:
         return self._allowed.headers(self._options.limit_headers, self._service.clock.real())

@@ -13,10 +13,12 @@ from sandbox_client import REQUEST, Client, Start, fetch
 from batchgen.sandbox import Options, SandboxServer
 
 
-def run_alone(folder: Path, *flags: str) -> tuple[subprocess.Popen[str], str]:
+def run_alone(
+    folder: Path, *flags: str, command: tuple[str, ...] = ("-m", "batchgen.sandbox")
+) -> tuple[subprocess.Popen[str], str]:
     """A sandbox in a process of its own, and its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "batchgen.sandbox", "--state", str(folder), *flags],
+        [sys.executable, *command, "--state", str(folder), *flags],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -85,6 +87,30 @@ def test_a_half_written_last_line_is_dropped(tmp_path: Path) -> None:
         Client(second).buy()
     with SandboxServer(Options(), tmp_path) as third:
         assert len(third.audit().tasks) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX thing")
+def test_on_a_full_disk_nothing_is_accepted_and_nothing_forgotten(tmp_path: Path) -> None:
+    """A file size limit stands for the full disk; the half line that still fitted is taken back."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500));"
+        "from batchgen.sandbox.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    process, base_url = run_alone(tmp_path, command=("-c", code))
+    body = json.dumps(REQUEST).encode()
+    with process:
+        answers = [
+            fetch(base_url + "/v1/videos/generations", "POST", body, Authorization="Bearer sandbox-key")
+            for _ in range(12)
+        ]
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+    assert {answer.status for answer in answers} == {200, 500}
+    ids = [answer.json["id"] for answer in answers if answer.status == 200]
+    with SandboxServer(Options(), tmp_path) as again:
+        assert [task.task_id for task in again.audit().tasks] == ids
+        assert again.audit().charged == 6 * len(ids)
 
 
 def test_one_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:

@@ -63,6 +63,4 @@ def _slug(job_id: str) -> str:
 
 
 def _readable(char: str) -> bool:
-    return char in "_-" or (
-        ord(char) <= 0xFFFF and unicodedata.ucd_3_2_0.category(char)[0] in "LNM" and not char.isspace()
-    )
+    return char in "_-" or unicodedata.ucd_3_2_0.category(char)[0] in "LNM"

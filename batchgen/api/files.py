@@ -112,11 +112,11 @@ def _translated(url: httpx.URL) -> Iterator[None]:
 
 
 def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """The URL to ask next. Raises FileRefused unless it is http(s) with a host. Drops user and password."""
+    """The URL to ask next. Raises FileRefused unless it is http(s) with a host."""
     try:
         parsed = base.join(url) if base else httpx.URL(url)
         if parsed.scheme in {"http", "https"} and parsed.host and (parsed.port or 1) < 65536:
-            return parsed.copy_with(userinfo=b"", fragment=None)
+            return parsed
     except (httpx.InvalidURL, ValueError, TypeError, UnicodeError):
         parsed = httpx.URL("")
     what = f"a {parsed.scheme}: address" if parsed.scheme else "no web address"

@@ -89,14 +89,14 @@ def two_chunks() -> bytes:
     return FTYP + moov(at + 8, second) + box(b"mdat", SAMPLE) + box(b"mdat", SAMPLE)
 
 
-def fragmented() -> bytes:
+def fragmented(*, index: bool = True) -> bytes:
     """moov without samples, an index, then two fragments."""
     mvex = box(b"mvex", box(b"mehd", struct.pack(">II", 0, 4000)))
     fragment = box(b"moof", box(b"mfhd", bytes(8))) + box(b"mdat", SAMPLE)
     parts = [(len(fragment), 2000, 0)] * 2
     rows = b"".join(struct.pack(">III", *part) for part in parts)
     sidx = box(b"sidx", struct.pack(">III", 0, 1, 1000), struct.pack(">IIHH", 0, 0, 0, 2), rows)
-    return FTYP + moov(seconds=0, more=mvex) + sidx + fragment * 2
+    return FTYP + moov(seconds=0, more=mvex) + (sidx if index else b"") + fragment * 2
 
 
 def quicktime() -> bytes:

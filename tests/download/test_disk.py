@@ -50,7 +50,7 @@ sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[2])]!r}
 from pathlib import Path
 from test_disk import failed, head, VIDEO
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
-play = lambda _: [head("200 OK"), VIDEO, bytes(3_000_000)]
+play = lambda _: [head("200 OK", ETag='"one"'), VIDEO, bytes(3_000_000)]
 print(failed(Path({str(tmp_path / "a.mp4")!r}), play).kind)
 """
     pytest.importorskip("resource")

@@ -254,7 +254,7 @@ def test_an_error_of_the_reader_is_not_taken_for_the_hosts() -> None:
 
 def test_a_proxy_is_asked_by_name_and_not_for_what_is_near(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a proxy names may not resolve here at all; NO_PROXY goes around it."""
-    near = ("127.0.0.1", "localhost", "router.lan", "intranet", "127.1", "0x7f.1", "[::1]", "10.0.0.1")
+    near = ("127.0.0.1", "localhost", "router.lan", "nas", "127.1", "0x7f.1", "[::1]", "10.0.0.1")
 
     async def scenario() -> None:
         async with RawHost([says("403 Forbidden")]) as proxy:

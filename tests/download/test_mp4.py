@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from boxes import ARRANGEMENTS, FTYP, SAMPLE, box, moov, moov_first
+from boxes import ARRANGEMENTS, FTYP, SAMPLE, box, fragmented, moov, moov_first
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +108,40 @@ def test_a_table_that_claims_millions_of_entries_is_not_read() -> None:
     lie = struct.pack(">II", 0, 0xFFFFFFFF)
     data = moov_first().replace(struct.pack(">II", 0, 1) + struct.pack(">III", 1, 1, 1), lie + bytes(12))
     assert isinstance(judge(data), Flaw)
+
+
+class Vast(io.RawIOBase):
+    """A file of nearly 2 GB, nothing but zeros behind its first bytes; keeps the longest read."""
+
+    def __init__(self, start: bytes, size: int) -> None:
+        self.start, self.size, self.at, self.longest = start, size, 0, 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = self.size if whence == 2 else offset
+        return self.at
+
+    def read(self, length: int = -1) -> bytes:
+        self.longest = max(self.longest, length)
+        assert length < 100_000_000
+        return self.start[self.at : self.at + length].ljust(length, b"\0")
+
+
+def test_a_table_that_really_has_millions_of_entries_is_not_read() -> None:
+    """Such a file can be made to order; looking at it must stay cheap."""
+    size = 1_900_000_000
+    start = FTYP + box(b"mdat", SAMPLE) + struct.pack(">I4s", 0, b"moov") + box(b"mvhd", bytes(100))
+    for name in (b"trak", b"mdia", b"minf", b"stbl"):
+        start += struct.pack(">I4s", 0, name)
+    start += struct.pack(">I4sII", 0, b"stco", 0, 400_000_000)
+    file = Vast(start, size)
+    assert isinstance(read_mp4(file), Flaw)  # type: ignore[arg-type]
+    assert file.longest < 10_000_000
+
+
+def test_a_fragmented_file_without_index_has_its_length_from_mehd() -> None:
+    found = judge(fragmented(index=False))
+    assert isinstance(found, Video)
+    assert found.seconds == 4.0
 
 
 def test_the_first_bytes_tell_a_video_from_a_page() -> None:

@@ -11,6 +11,8 @@ services need half an hour.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import accumulate
 from typing import Any
 
 #: The first step begins at SHORTEST seconds; each is 5 % longer than the one before it; the last ends at 48 h.
@@ -19,6 +21,9 @@ SHORTEST, STEP, STEPS = 0.25, 1.05, 277
 REMEMBERED = 300.0
 #: How many ended tasks the prior is worth, and (for a group) what all groups together are worth.
 PRIOR_WEIGHT, TOGETHER_WEIGHT = 0.5, 2.0
+
+#: How far an end is spread when ends are counted: part of the reach to its neighbours, and at most (steps).
+NARROWEST, WIDEST = 0.5, 12
 
 Group = tuple[str, str]
 #: All groups together: what a group without tasks of its own starts from.
@@ -57,34 +62,38 @@ PRIOR: tuple[float, ...] = tuple(_prior())
 
 
 class LifeTable:
-    """Counts for one group: `ended[i]` tasks ended in step i, `lived[i]` were seen to live through it."""
+    """Counts for one group: `ended[i]` tasks ended in step i, `lived()[i]` were seen to live through it."""
 
-    __slots__ = ("ended", "lived", "seen", "total")
+    __slots__ = ("_parts", "_rises", "ended", "seen", "total")
 
     def __init__(self) -> None:
         self.ended = [0.0] * STEPS
-        self.lived = [0.0] * STEPS
+        # lived = running sum of rises + parts: a look that covers a hundred steps costs as little as one
+        self._rises = [0.0] * (STEPS + 1)
+        self._parts = [0.0] * STEPS
         self.total = 0.0
         #: every end that was ever counted, faded or not: tells when there is news
         self.seen = 0.0
 
+    def lived(self) -> list[float]:
+        return [whole + part for whole, part in zip(accumulate(self._rises), self._parts, strict=False)]
+
     def alive(self, low: float, high: float) -> None:
         """A task seen alive at age `low` was seen alive again at `high`."""
         first, last = step_of(low), step_of(high)
-        for step in range(first, last):
-            self.lived[step] += 1.0
-        if last > first or high > low:
-            self.lived[last] += _part(last, high) - (_part(last, low) if first == last else 0.0)
-            if first != last:
-                self.lived[first] -= _part(first, low)
+        self._rises[first] += 1.0
+        self._rises[last] -= 1.0
+        self._parts[first] -= _part(first, low)
+        self._parts[last] += _part(last, high)
 
     def end(self, low: float, high: float, hazards: Sequence[float]) -> None:
         """A task alive at `low` had ended by `high`; `hazards` says how the time between is shared out."""
         first, last = step_of(low), step_of(high)
         shares, left = [], 1.0
         for step in range(first, last + 1):
-            width = (_part(step, high) if step == last else 1.0) - (_part(step, low) if step == first else 0.0)
-            gone = left * -math.expm1(-hazards[step] * max(width, 1e-6))
+            begins = _part(step, low) if step == first else 0.0
+            ends = _part(step, high) if step == last else 1.0
+            gone = left * -math.expm1(-hazards[step] * max(ends - begins, 1e-6))
             shares.append(gone)
             left -= gone
         total = sum(shares)
@@ -93,16 +102,26 @@ class LifeTable:
             part = share / total if total > 0 else 1.0 / len(shares)
             self.ended[step] += part
             before -= part
-            self.lived[step] += before + part / 2
+            self._parts[step] += before + part / 2
         self.total += 1.0
         self.seen += 1.0
-        if self.total > REMEMBERED:
+        if self.total > 1.2 * REMEMBERED:
             self.fade(REMEMBERED / self.total)
 
     def fade(self, factor: float) -> None:
+        """Let everything count for less."""
         self.ended = [value * factor for value in self.ended]
-        self.lived = [value * factor for value in self.lived]
+        self._rises = [value * factor for value in self._rises]
+        self._parts = [value * factor for value in self._parts]
         self.total *= factor
+
+    def add(self, ended: Mapping[int, float], lived: Mapping[int, float], total: float) -> None:
+        """Take over counts from an earlier run."""
+        for values, more in ((self.ended, ended), (self._parts, lived)):
+            for step, value in more.items():
+                values[step] += value
+        self.total += total
+        self.seen += total
 
 
 def _part(step: int, age: float) -> float:
@@ -135,13 +154,13 @@ class Durations:
         return table.total if table else 0.0
 
     def known(self, group: Group) -> tuple[float, list[float]]:
-        """(version, hazards) of a group, worked out anew only when 5 % more is known."""
+        """(version, hazards) of a group, worked out anew only when a tenth more is known."""
         table = self._tables.get(group)
         seen = table.seen if table else 0.0
         if table is None and group != TOGETHER and TOGETHER in self._tables:
             seen = -self._tables[TOGETHER].seen
         kept = self._known.get(group)
-        if kept is None or abs(seen - kept[0]) >= max(1.0, 0.05 * min(abs(seen), REMEMBERED)):
+        if kept is None or abs(seen - kept[0]) >= min(100.0, max(1.0, 0.1 * abs(seen))):
             kept = self._known[group] = (seen, self.hazards(group))
         return kept
 
@@ -156,7 +175,7 @@ class Durations:
         if table is None:
             ended, lived = [0.0] * STEPS, [0.0] * STEPS
         else:
-            ended, lived = smoothed(table)
+            ended, lived = smoothed(table.ended, table.lived(), table.total)
         hazards, left = [], 1.0
         for step in range(STEPS):
             exposed = lived[step] + weight * max(left - base[step] / 2, 1e-4)
@@ -169,7 +188,7 @@ class Durations:
         return {
             "groups": [
                 {"group": list(group), "total": round(table.total, 2), "ended": _packed(table.ended),
-                 "lived": _packed(table.lived)}
+                 "lived": _packed(table.lived())}
                 for group, table in self._tables.items()
             ]
         }  # fmt: skip
@@ -177,41 +196,53 @@ class Durations:
     def restore(self, state: Mapping[str, Any], *, faded: float = 0.5) -> None:
         """Take over what an earlier run learned, at part of its weight: services change overnight."""
         for entry in state.get("groups", ()):
-            table = self._table((entry["group"][0], entry["group"][1]))
-            for values, packed in ((table.ended, entry["ended"]), (table.lived, entry["lived"])):
-                for step, value in packed:
-                    if 0 <= step < STEPS:
-                        values[step] += value
-            table.total += entry["total"]
-            table.seen += table.total
-            table.fade(faded)
+            counts = [
+                {step: value * faded for step, value in entry[key] if 0 <= step < STEPS}
+                for key in ("ended", "lived")
+            ]
+            group = (entry["group"][0], entry["group"][1])
+            self._table(group).add(counts[0], counts[1], entry["total"] * faded)
 
     def _table(self, group: Group) -> LifeTable:
         return self._tables.setdefault(group, LifeTable())
 
 
-def smoothed(table: LifeTable) -> tuple[list[float], list[float]]:
-    """Ends and lives, each spread over neighbouring steps: the fewer tasks, the wider."""
-    if table.total <= 0:
-        return table.ended, table.lived
-    inside = [(step, value) for step, value in enumerate(table.ended) if value > 1e-6]
-    middle = sum(step * value for step, value in inside) / max(sum(value for _, value in inside), 1e-9)
-    spread = math.sqrt(
-        sum(value * (step - middle) ** 2 for step, value in inside) / max(sum(v for _, v in inside), 1e-9)
-    )
-    width = min(6.0, max(0.6, 0.6 * spread * table.total**-0.2))
-    reach = math.ceil(2.5 * width)
-    kernel = [math.exp(-((offset / width) ** 2) / 2) for offset in range(-reach, reach + 1)]
-    total = sum(kernel)
-    kernel = [value / total for value in kernel]
-    ended, lived = [0.0] * STEPS, [0.0] * STEPS
-    for source, target in ((table.ended, ended), (table.lived, lived)):
-        for step, value in enumerate(source):
-            if value > 1e-9:
-                for offset, share in enumerate(kernel):
-                    at = min(STEPS - 1, max(0, step + offset - reach))
-                    target[at] += value * share
-    return ended, lived
+def smoothed(
+    ended: Sequence[float], lived: Sequence[float], total: float
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Ends and lives, each spread over neighbouring steps: wide where few ends lie, narrow where many do."""
+    if total <= 0:
+        return ended, lived
+    running = [0.0, *accumulate(ended)]
+    enough = 0.5 * min(running[-1], total) ** 0.8
+    spread: tuple[list[float], list[float]] = ([0.0] * STEPS, [0.0] * STEPS)
+    reach = 1
+    for step in range(STEPS):
+        if ended[step] <= 1e-9 and lived[step] <= 1e-9:
+            continue
+        while reach > 1 and _around(running, step, reach - 1) >= enough:
+            reach -= 1
+        while reach < WIDEST and _around(running, step, reach) < enough:
+            reach += 1
+        for offset, share in enumerate(_kernel(reach), step - len(_kernel(reach)) // 2):
+            at = min(STEPS - 1, max(0, offset))
+            spread[0][at] += ended[step] * share
+            spread[1][at] += lived[step] * share
+    return spread
+
+
+def _around(running: Sequence[float], step: int, reach: int) -> float:
+    """How many ends lie at most `reach` steps away."""
+    return running[min(STEPS, step + reach + 1)] - running[max(0, step - reach)]
+
+
+@cache
+def _kernel(reach: int) -> tuple[float, ...]:
+    """A bell of about that width, which adds up to 1."""
+    width = NARROWEST * reach
+    far = math.ceil(2.5 * width)
+    bell = [math.exp(-((offset / width) ** 2) / 2) for offset in range(-far, far + 1)]
+    return tuple(value / sum(bell) for value in bell)
 
 
 def _shares(hazards: Sequence[float]) -> list[float]:

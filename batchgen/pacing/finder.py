@@ -17,7 +17,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .evidence import Candidate, Evidence
+from .evidence import Candidate, Evidence, held
 from .rate import CATCH_UP, Rate, SlotClock
 
 FIRST_RATE, FASTEST, SLOWEST = 2.0, 100_000.0, 1 / 600
@@ -67,6 +67,7 @@ class RateFinder:
         self._confirmed = 0  # tries in a row that were throttled
         self._passed = 0  # tries in a row that got through
         self._try_at = now + PATIENCE[0]
+        self._trying_since = 0.0
         self._trying_until: float | None = None
         for instant in begun:
             self._evidence.accepted(instant)
@@ -131,7 +132,7 @@ class RateFinder:
             self._got_through(began, now)
         elif self._trying_until is not None:
             if began > self._trying_until:
-                self._try_passed(now)
+                self._try_ended(began, now)
         elif now > self._try_at and self.rate < self.ceiling:
             self._try_more(now)
 
@@ -231,10 +232,17 @@ class RateFinder:
             self._belief = self._guard = None
             step = CAREFUL if self._confirmed else BOLD ** (1 + self._passed)
             self._set(self.target * step)
+        self._trying_since = now
         self._trying_until = now + max(1.1 * window, min(20 / self.rate, 20.0), 0.5)
 
-    def _try_passed(self, now: float) -> None:
-        """More than the limit that was believed in got through: it was another one."""
+    def _try_ended(self, began: float, now: float) -> None:
+        """Nothing was throttled: if that much was sent at all, the limit that was believed in is refuted."""
+        sent = held(self._evidence.passed(), self._trying_since, began)
+        if sent < 0.6 * self.rate * (began - self._trying_since):
+            self._trying_until = None
+            self._fall_back()
+            self._try_at = now + self._patience()
+            return
         self._passed += 1
         self._confirmed = 0
         self._trying_until = None

@@ -102,7 +102,7 @@ class PollSchedule:
         task.looked = age
         task.troubles = 0
         gap = self._next_age(task, age) - age
-        self._wait(task_id, task, now + max(self._min_gap, gap * self._rng.uniform(0.95, 1.05)))
+        self._wait(task_id, task, now + max(self._min_gap, gap * self._rng.uniform(0.97, 1.03)))
 
     def trouble(self, task_id: str, now: float, retry_after: float | None) -> None:
         """The look said nothing about the task: error, 404, 429, no answer. Full jitter, or as told."""

@@ -1,0 +1,41 @@
+# On a machine with Python 3.11+ and make:  make demo  shows it,  make test  proves it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+
+.PHONY: demo test check lint proof bench docs clean
+
+demo: $(VENV)/.installed
+	$(BIN)/batchgen run manifests/marketing.csv --sandbox
+	@echo
+	@echo "Look at outputs/marketing-sandbox/report.html in a browser, and at results.csv beside it."
+
+test: $(VENV)/.installed-dev
+	$(RUN) pytest -n 2 --dist worksteal
+
+check: lint test
+
+lint: $(VENV)/.installed-dev
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+
+# The help texts in docs/commands.md are generated; a test says when they are old.
+docs: $(VENV)/.installed-dev
+	$(RUN) tests.docs.help_pages docs/commands.md
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(RUN) pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

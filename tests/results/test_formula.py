@@ -59,9 +59,7 @@ def test_what_is_written(text: str, written: str) -> None:
     assert guard(text) == written
 
 
-@given(
-    st.lists(st.sampled_from(["own.", "state", "job_id", "sku", "x."]), min_size=1, max_size=4).map("".join)
-)
+@given(st.lists(st.sampled_from(["own.", "state", "job_id", "sku", "x."]), min_size=1, max_size=4).map("".join))
 def test_own_columns_never_take_our_names_and_come_back(name: str) -> None:
     """An own column is written under a header that is not ours, and read back under its own name."""
     assert own_header(name) not in RESULT_COLUMNS

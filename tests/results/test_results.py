@@ -85,9 +85,7 @@ def test_it_opens_right_in_excel(tmp_path: Path) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(
-    st.lists(st.tuples(TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3)), max_size=4), st.sets(TEXT, max_size=3)
-)
+@given(st.lists(st.tuples(TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3)), max_size=4), st.sets(TEXT, max_size=3))
 def test_what_is_parsed_back_is_what_was_written(
     tmp_path: Path, rows: list[tuple[str, str, str, list[str]]], others: set[str]
 ) -> None:

@@ -43,13 +43,13 @@ def test_free_room_is_looked_at_first(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_in_the_middle_is_said_to_be(tmp_path: Path) -> None:
-    """A real refusal by the system (no file over 64 KB), and the part makes room again."""
+    """A real refusal by the system (no file over 1.5 MB), and the part makes room again."""
     script = f"""
 import asyncio, resource, sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[2])]!r}
 from pathlib import Path
 from test_disk import failed, head, VIDEO
-resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
 play = lambda _: [head("200 OK", ETag='"one"'), VIDEO, bytes(3_000_000)]
 print(failed(Path({str(tmp_path / "a.mp4")!r}), play).kind)
 """

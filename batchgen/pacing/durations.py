@@ -172,9 +172,9 @@ class Durations:
             base = _shares(self.hazards(TOGETHER))
             weight = min(TOGETHER_WEIGHT, PRIOR_WEIGHT + self._tables[TOGETHER].total)
         table = self._tables.get(group)
-        if table is None:
-            ended, lived = [0.0] * STEPS, [0.0] * STEPS
-        else:
+        ended: Sequence[float] = [0.0] * STEPS
+        lived: Sequence[float] = ended
+        if table is not None:
             ended, lived = smoothed(table.ended, table.lived(), table.total)
         hazards, left = [], 1.0
         for step in range(STEPS):

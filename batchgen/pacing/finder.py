@@ -102,7 +102,9 @@ class RateFinder:
         self.rate = self._clamped(self.rate)
 
     def ready_at(self) -> float:
-        """The earliest instant at which the next POST may begin, as far as the rate goes."""
+        """The earliest instant at which the next POST may begin, as far as the found rate goes."""
+        if self.rate >= self.ceiling and not self._alone and self._guard is None:
+            return -math.inf  # nothing found that is slower than what was told
         return max(self._next, self._guard.ready_at()) if self._guard else self._next
 
     def begin(self, now: float) -> None:
@@ -113,7 +115,9 @@ class RateFinder:
         slot = 1 / self.rate
         if self._alone:
             slot = max(slot, 1.5 * min(self._quickest, 5.0) + 0.02)
-        self._next = (self._next if now - self._next <= min(CATCH_UP, slot) else now) + slot
+        exact = self.finding or self._guard is not None
+        late = CATCH_UP if exact else min(CATCH_UP, max(slot, 0.005))
+        self._next = (self._next if now - self._next <= late else now) + slot
 
     def gone(self, began: float) -> None:
         """A POST ended without saying anything about the rate."""

@@ -156,31 +156,28 @@ class SubmitPacer:
             self._gate = min(self._gate, now)  # perhaps that was what the service waited for: try
 
     def binding(self) -> str:
-        """What holds submitting back: `rate` (told), `service` (its limit), `in_flight`, `waiting`, `finding`."""
+        """What holds submitting back: `rate` (told), `service` (its limit), `in_flight` or `finding`."""
         if self._in_flight.opens_at(-math.inf, len(self._open)) != -math.inf:
             return "in_flight"
-        if self._gate > max(self._open.values(), default=-math.inf) and self._finder.paused:
-            return "waiting"
         if self._clock and self._finder.rate >= self._finder.ceiling:
             return "rate"
         return "finding" if self._finder.finding else "service"
 
     def sentence(self, now: float) -> str:
-        """The same for a person."""
-        rate = f"{self._finder.rate:.3g} a second"
+        """The same for a person, with the figures."""
+        if self._gate > now + 1.0:
+            return f"the service asks to wait, {self._gate - now:.0f} s more"
         match self.binding():
-            case "in_flight" if self._in_flight.most is not None and not self._in_flight.lower_than_told:
-                return f"{self._in_flight.most} in flight, as told (--max-in-flight)"
+            case "in_flight" if not self._in_flight.lower_than_told:
+                return f"{self._in_flight.most} in flight, as told"
             case "in_flight":
                 return f"the service runs {self._in_flight.limit():g} at once"
-            case "waiting":
-                return f"the service asks to wait, {max(0.0, self._gate - now):.0f} s more"
             case "rate":
-                return f"{self._clock.rate if self._clock else rate}, as told (--rate)"
+                return f"{self._clock.rate if self._clock else ''}, as told"
             case "service":
-                return f"the service takes about {rate}"
+                return f"the service takes about {self._finder.rate:.3g} a second"
             case _:
-                return f"finding out how fast the service is: {rate} so far"
+                return f"finding out how fast the service is: {self._finder.rate:.3g} a second so far"
 
     def state(self, now: float, wall: float) -> dict[str, Any]:
         """What the next start needs to go on at the same pace; JSON-able, at most a few kilobytes."""

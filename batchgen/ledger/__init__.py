@@ -121,8 +121,8 @@ class Ledger:
             outcome = replace(
                 outcome,
                 kind=OutcomeKind.IN_DOUBT,
-                code="known_task_id",
-                message=f"the service answered with task id {outcome.task_id}, which another job has already",
+                code=attempts.KNOWN_TASK_ID,
+                message=attempts.known_words(outcome.task_id),
             )
             await self._writer.write(attempts.end, Ended(attempt, outcome, at, self.service))
         except LedgerWriteError:

@@ -220,8 +220,14 @@ def recover(connection: sa.Connection, at: float) -> int:
     return len(open_ones)
 
 
+KNOWN_TASK_ID = "known_task_id"
 INTERRUPTED = "interrupted"
 _INTERRUPTED = "batchgen was stopped after the request may have left and before the answer was read"
+
+
+def known_words(task_id: str) -> str:
+    """Why an accepted attempt is a doubt all the same."""
+    return f"the service answered with task id {task_id}, which another job has already"
 
 
 def set_cap(connection: sa.Connection, cap: int | None) -> None:

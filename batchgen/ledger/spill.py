@@ -6,12 +6,13 @@ disk; each line is written synchronously. The next start imports it before anyth
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from batchgen.job import State
-from batchgen.ledger.attempts import Ended, charge, settle
+from batchgen.job import OutcomeKind, State
+from batchgen.ledger.attempts import KNOWN_TASK_ID, Ended, charge, known_words, settle
 from batchgen.ledger.tables import attempt, job, task
 
 FILE = "ledger.spill"
@@ -57,43 +58,62 @@ def import_spill(connection: sa.Connection, out: Path, service: str) -> int:
     path = out / FILE
     if not path.exists():
         return 0
-    count = 0
-    for line in path.read_bytes().splitlines():
-        if not line.strip():
-            continue
-        try:
-            kept = json.loads(line)
-        except ValueError:  # a line that the crash cut: its attempt stays in doubt
-            continue
-        count += _import(connection, kept, service)
-    return count
+    return sum(
+        _import(connection, kept, service) for line in path.read_bytes().splitlines() if (kept := _read(line))
+    )
 
 
-def _import(connection: sa.Connection, kept: dict[str, object], service: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One line: an accepted attempt."""
+
+    attempt_id: int
+    task_id: str
+    charged: int
+    at: float
+
+
+def _read(line: bytes) -> _Kept | None:
+    """A line of the file; None for blanks, and for a line that a crash cut: its attempt stays in doubt."""
+    try:
+        said = json.loads(line)
+        return _Kept(int(said["attempt_id"]), str(said["task_id"]), int(said["charged"]), float(said["at"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _import(connection: sa.Connection, kept: _Kept, service: str) -> bool:
     found = connection.execute(
         sa.select(attempt.c.job_no, attempt.c.price, attempt.c.outcome).where(
-            attempt.c.attempt_id == kept["attempt_id"]
+            attempt.c.attempt_id == kept.attempt_id
         )
     ).one_or_none()
-    if found is None or found.outcome not in (None, "in_doubt"):
+    if found is None or found.outcome not in (None, OutcomeKind.IN_DOUBT):
         return False
-    price, charged = int(found.price), int(str(kept["charged"]))
+    known = connection.execute(
+        sa.select(task.c.task_no).where(task.c.service == service, task.c.task_id == kept.task_id)
+    ).first()
+    outcome, state, code, words = OutcomeKind.ACCEPTED, State.SUBMITTED, "", ""
+    if known is not None:
+        outcome, state, code, words = OutcomeKind.IN_DOUBT, State.IN_DOUBT, KNOWN_TASK_ID, known_words(kept.task_id)
     connection.execute(
         sa.update(attempt)
-        .where(attempt.c.attempt_id == kept["attempt_id"])
-        .values(outcome="accepted", ended_at=kept["at"])
+        .where(attempt.c.attempt_id == kept.attempt_id)
+        .values(outcome=outcome.value, ended_at=kept.at, code=code, message=words)
     )
+    connection.execute(
+        sa.update(job).where(job.c.job_no == found.job_no).values(state=state.value, error_code=code, error=words)
+    )
+    price = int(found.price)
+    settle(connection, **{"reserved" if found.outcome is None else "in_doubt": -price})
+    if known is not None:
+        settle(connection, in_doubt=price)
+        return True
     connection.execute(
         sa.insert(task).values(
-            task_no=kept["attempt_id"], service=service, task_id=kept["task_id"], job_no=found.job_no,
-            state=State.SUBMITTED.value, charged=charged, accepted_at=kept["at"],
+            task_no=kept.attempt_id, service=service, task_id=kept.task_id, job_no=found.job_no,
+            state=State.SUBMITTED.value, charged=kept.charged, accepted_at=kept.at,
         )
     )  # fmt: skip
-    connection.execute(
-        sa.update(job)
-        .where(job.c.job_no == found.job_no)
-        .values(state=State.SUBMITTED.value, error_code="", error="")
-    )
-    held = "reserved" if found.outcome is None else "in_doubt"
-    settle(connection, **{held: -price}, charged=charged, unplanned=max(0, charged - price))
+    settle(connection, charged=kept.charged, unplanned=max(0, kept.charged - price))
     return True

@@ -24,7 +24,7 @@ lint: $(VENV)/.installed-dev
 
 # The help texts in docs/commands.md are generated; a test says when they are old.
 docs: $(VENV)/.installed-dev
-	$(RUN) tests.docs.help_pages docs/commands.md
+	$(BIN)/python tests/docs/help_pages.py docs/commands.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

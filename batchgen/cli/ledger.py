@@ -188,3 +188,40 @@ def report_command(out: Path, open_: bool) -> int:
     if open_:
         click.launch(str(page))
     return int(Exit.OK)
+
+
+@click.command("export", no_args_is_help=True)
+@shared.out_argument
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    type=click.Choice(["csv", "xlsx", "jsonl", "parquet", "videofolder", "webdataset"]),
+    help="A file, a Hugging Face VideoFolder, or WebDataset tar shards.",
+)
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), metavar="PATH", help="Where to (default: OUT/export)."
+)
+@click.option("--delimiter", default=",", metavar="C", help="Of a CSV: one character, or tab.")
+def export_command(out: Path, format_: str, target: Path | None, delimiter: str) -> int:
+    """Export the results of OUT in another format, with where each video comes from."""
+    from batchgen.export import export
+    from batchgen.ledger import Store, views
+    from batchgen.outputs import summary_of
+
+    with Store.read(out) as store, store.begin() as connection:
+        done = export(
+            views.results(connection),
+            summary_of(connection, out),
+            views.other_columns(connection),
+            out,
+            format_,
+            target,
+            delimiter=delimiter,
+        )
+    click.echo(f"{done.path}: {done.lines:,} lines" + (f", {done.videos:,} videos" if done.videos else ""))
+    for sentence in done.left_out[:20]:
+        click.echo(f"left out: {sentence}", err=True)
+    if done.left_out_total > 20:
+        click.echo(f"… and {done.left_out_total - 20:,} more left out", err=True)
+    return int(Exit.OK)

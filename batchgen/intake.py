@@ -7,6 +7,7 @@ that no row has any more is only known at the end of the walk: it takes that tas
 import getpass
 import json
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,14 +54,14 @@ def next_position(connection: sa.Connection) -> int:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A new id whose content was bought before: a rename, if the old id has no row."""
+    """A new id whose content was bought before: a rename, if one of the old ids has no row."""
 
     position: int
     job_id: str
     scene: str
     price: int
     selected: bool
-    old: Known
+    fingerprint: str
     values: dict[str, Any] | None
 
 
@@ -73,7 +74,7 @@ class _Reader:
     def known(self, job_ids: list[str]) -> dict[str, Known]:
         return rows.known_jobs(self.connection, job_ids) if self.connection is not None else {}
 
-    def bought_with(self, fingerprints: list[str]) -> dict[str, Known]:
+    def bought_with(self, fingerprints: list[str]) -> dict[str, list[Known]]:
         if self.connection is None or not fingerprints:
             return {}
         return rows.bought_with(self.connection, fingerprints)
@@ -88,7 +89,7 @@ class _Reader:
 
     def flush(self) -> None: ...
 
-    def settle(self, candidate: _Candidate, *, renamed: bool) -> None: ...
+    def settle(self, candidate: _Candidate, old: Known | None) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -134,7 +135,8 @@ class _Keeper(_Reader):
     def _again(self, one: Job, decision: Decision | None, known: Known, position: int, selected: bool) -> None:
         self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
         raised = decision in RAISES and selected
-        replaced = decision is Decision.WAITING and known.fingerprint != one.fingerprint
+        same = (known.fingerprint, known.price) == (one.fingerprint, one.price)
+        replaced = decision is Decision.WAITING and not same  # a mended price list counts at once
         if not (raised or replaced):
             return
         self.replaces.append(
@@ -163,12 +165,12 @@ class _Keeper(_Reader):
         for each in (self.jobs, self.rows, self.moves, self.replaces, self.decisions):
             each.clear()
 
-    def settle(self, candidate: _Candidate, *, renamed: bool) -> None:
+    def settle(self, candidate: _Candidate, old: Known | None) -> None:
         at = candidate.position
-        if renamed:
-            values = {"no": candidate.old.job_no, "new_id": candidate.job_id, "to": at}
+        if old is not None:
+            values = {"no": old.job_no, "new_id": candidate.job_id, "to": at}
             self.connection.execute(rows.RENAME, {**values, "wanted": int(candidate.selected)})
-            self.connection.execute(rows.RENAME_ROW, {"no": candidate.old.job_no, "at": at})
+            self.connection.execute(rows.RENAME_ROW, {"no": old.job_no, "at": at})
             return
         assert candidate.values is not None  # noqa: S101 - a keeper's candidates carry their line
         number, self.job_no = self.job_no, self.job_no + 1
@@ -191,6 +193,7 @@ class _Intake:
         self.plan = Plan()
         self.candidates: list[_Candidate] = []
         self.present: set[int] = set()
+        self.old: dict[str, deque[Known]] = {}  # jobs bought earlier, by the content of a candidate
 
     def walk(self, items: Iterable[Job | InvalidRow]) -> Plan:
         for chunk in _chunks(items, _CHUNK):
@@ -203,8 +206,9 @@ class _Intake:
     def _chunk(self, chunk: list[Job | InvalidRow]) -> None:
         jobs = [one for one in chunk if isinstance(one, Job)]
         known = self.reader.known([one.job_id for one in jobs])
-        new = [one.fingerprint for one in jobs if one.job_id not in known]
-        bought = self.reader.bought_with(new)
+        new = {one.fingerprint for one in jobs if one.job_id not in known} - self.old.keys()
+        bought = self.reader.bought_with(sorted(new))
+        self.old.update((content, deque(some)) for content, some in bought.items())
         for one in chunk:
             self.plan.rows += 1
             if isinstance(one, InvalidRow):
@@ -213,12 +217,19 @@ class _Intake:
                 continue
             selected = self.selection.matches(one)
             found = known.get(one.job_id)
-            old = bought.get(one.fingerprint) if found is None else None
-            if old is not None:
+            if found is None and one.fingerprint in self.old:
                 position = self.reader.keep(one, Decision.RENAMED, None, selected)
                 scene = str(one.request["scene"])
                 self.candidates.append(
-                    _Candidate(position, one.job_id, scene, one.price, selected, old, self.reader.candidate(one))
+                    _Candidate(
+                        position,
+                        one.job_id,
+                        scene,
+                        one.price,
+                        selected,
+                        one.fingerprint,
+                        self.reader.candidate(one),
+                    )
                 )
                 continue
             if found is not None:
@@ -232,15 +243,23 @@ class _Intake:
 
     def _renames(self) -> None:
         for one in self.candidates:
-            renamed = one.old.job_no not in self.present
-            self.present.add(one.old.job_no)
-            self.reader.settle(one, renamed=renamed)
-            if renamed:
-                self.plan.renamed.append((one.old.job_id, one.job_id))
+            old = self._left_behind(one.fingerprint)
+            self.reader.settle(one, old)
+            if old is not None:
+                self.plan.renamed.append((old.job_id, one.job_id))
             if one.selected:
-                self.plan.add(Decision.RENAMED if renamed else Decision.NEW, one.scene, one.price)
+                self.plan.add(Decision.NEW if old is None else Decision.RENAMED, one.scene, one.price)
             else:
                 self.plan.unselected += 1
+
+    def _left_behind(self, fingerprint: str) -> Known | None:
+        """The next job with this content whose id no row has any more."""
+        some = self.old[fingerprint]
+        while some:
+            one = some.popleft()
+            if one.job_no not in self.present:
+                return one
+        return None
 
 
 def _chunks(items: Iterable[Job | InvalidRow], size: int) -> Iterator[list[Job | InvalidRow]]:

@@ -22,17 +22,25 @@ def known_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, K
     return {one.job_id: one for one in _known(connection, job.c.job_id.in_(job_ids))}
 
 
-def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[str, Known]:
-    """Jobs that have a task or a doubt and one of these contents, by fingerprint."""
+def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[str, list[Known]]:
+    """Jobs that have a task or a doubt and one of these contents, by fingerprint, in the order of their rows.
+
+    Not those that wait to be bought again: under another id they are another purchase.
+    """
     bought = sa.exists().where(
         attempt.c.job_no == job.c.job_no, attempt.c.outcome.in_(("accepted", "in_doubt", "paid_lost"))
     )
-    where = job.c.fingerprint.in_(fingerprints) & bought
-    return {one.fingerprint: one for one in _known(connection, where)}
+    where = job.c.fingerprint.in_(fingerprints) & bought & (job.c.state != State.NOT_SUBMITTED.value)
+    found: dict[str, list[Known]] = {}
+    for one in _known(connection, where):
+        found.setdefault(one.fingerprint, []).append(one)
+    return found
 
 
 def _known(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Iterator[Known]:
-    for number, job_id, print_, state, purchase_no, price in connection.execute(sa.select(*_KNOWN).where(where)):
+    for number, job_id, print_, state, purchase_no, price in connection.execute(
+        sa.select(*_KNOWN).where(where).order_by(job.c.position, job.c.job_no)
+    ):
         yield Known(number, job_id, print_, State(state), purchase_no, price)
 
 

@@ -43,8 +43,8 @@ def test_each_outcome_settles_the_reservation(
 ) -> None:
     till.take_in("a")
     till.end(till.begin("a"), outcome(kind))
-    credits = till.credits()
-    held = {name for name in ("charged", "reserved", "in_doubt") if getattr(credits, name)}
+    account = till.credits()
+    held = {name for name in ("charged", "reserved", "in_doubt") if getattr(account, name)}
     assert held == ({reserved_goes_to} if reserved_goes_to else set())
     assert till.state("a") is state
     assert till.names() == (["a"] if state is State.NOT_SUBMITTED else [])

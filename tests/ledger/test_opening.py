@@ -14,7 +14,7 @@ from batchgen.ledger import Ledger, Store, store, views
 
 def test_a_ledger_of_another_service_is_refused(tmp_path: Path) -> None:
     Till(tmp_path).ledger.close()
-    with pytest.raises(LedgerError, match="belongs to https://service.test") as told:
+    with pytest.raises(LedgerError, match=r"belongs to https://service\.test") as told:
         Ledger.open(tmp_path, "https://other.test")
     assert told.value.code == "other_service"
     Till(tmp_path).ledger.close()

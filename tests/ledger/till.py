@@ -7,14 +7,13 @@ from typing import Any
 
 from batchgen import intake
 from batchgen.job import InvalidRow, Job, Outcome, OutcomeKind, State, TaskStatus, fingerprint, request_body
-from batchgen.ledger import Attempt, Ledger
+from batchgen.ledger import Attempt, Ledger, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.people import Doubt, doubts
 from batchgen.ledger.rows import pending_page
 from batchgen.ledger.store import meta_value, set_meta_value
 from batchgen.ledger.tasks import OpenTask, Seen, open_tasks
-from batchgen.ledger.views import Credits, credits, job_states, results
 from batchgen.plan import Plan, Selection
 
 SERVICE = "https://service.test"
@@ -119,17 +118,17 @@ class Till:
 
     # -- what it says ----------------------------------------------------------------------------------------
 
-    def credits(self) -> Credits:
-        return self.ledger.read(credits)
+    def credits(self) -> views.Credits:
+        return self.ledger.read(views.credits)
 
     def state(self, job_id: str) -> State:
         return next(one.state for one in self.results() if one.job_id == job_id)
 
     def states(self) -> dict[State, int]:
-        return self.ledger.read(job_states)
+        return self.ledger.read(views.job_states)
 
     def results(self) -> Sequence[Any]:
-        return self.ledger.read(lambda connection: list(results(connection)))
+        return self.ledger.read(lambda connection: list(views.results(connection)))
 
     def meta(self, key: str) -> Any:
         return self.ledger.read(lambda connection: meta_value(connection, key))

@@ -58,8 +58,13 @@ def write_report(path: Path, results: Iterable[Result], summary: Summary, other:
     return shown
 
 
-def page(results: Iterable[Result], summary: Summary, other: Sequence[str], live: bool = False) -> Iterator[str]:
-    """The page, piece by piece. A live one asks its server for changes, so its policy lets it."""
+def page(
+    results: Iterable[Result], summary: Summary, other: Sequence[str], live: int | None = None
+) -> Iterator[str]:
+    """The page, piece by piece.
+
+    A live one asks its server for the changes behind number `live`, so its policy lets it.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -82,7 +87,7 @@ def page(results: Iterable[Result], summary: Summary, other: Sequence[str], live
             )
 
     yield from environment.get_template("page.html.jinja").generate(
-        policy=_policy(script, style, live),
+        policy=_policy(script, style, live is not None),
         summary=summary,
         videos=summary.states.get(State.SUCCEEDED, 0),
         jobs=sum(summary.states.values()),

@@ -1,17 +1,22 @@
 """A batch such as a marketing team would run, with everything in it that can become of a job."""
 
+import asyncio
 import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from batchgen.job import Result, State
 from batchgen.report import write_report
+from batchgen.report.live import watch
 from batchgen.summary import Credits, Summary
 
 CLIPS = Path(__file__).parents[2] / "batchgen" / "sandbox" / "assets"
@@ -174,6 +179,33 @@ def browser(chromium: str) -> Iterator[Any]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture
+def serve() -> Callable[..., Any]:
+    """A live page in a thread of its own: serve(results now, OUT) -> its URL."""
+
+    @contextmanager
+    def serving(read: Callable[[], list[Result]], out: Path) -> Iterator[str]:
+        ready: Future[str] = Future()
+        loop = asyncio.new_event_loop()
+        over = asyncio.Event()
+
+        async def run() -> None:
+            async with watch(lambda: (summary_of(list(read())), iter(list(read()))), OTHER, out) as url:
+                ready.set_result(url)
+                await over.wait()
+
+        thread = Thread(target=loop.run_until_complete, args=(run(),))
+        thread.start()
+        try:
+            yield ready.result(timeout=20)
+        finally:
+            loop.call_soon_threadsafe(over.set)
+            thread.join(timeout=20)
+            loop.close()
+
+    return serving
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class Page {
     await this.jobs.read(() => this.update());
     this.update();
     document.documentElement.dataset.ready = "yes";
-    if (this.meta.live) this.listen();
+    if (this.meta.live !== null) this.listen();
   }
 
   /** What to do about an error code or a state, if there is anything. A code may be any text. */
@@ -54,7 +54,7 @@ class Page {
       meta.started_at && end ? stat(meta.finished_at ? "Took" : "Running for", span(end - meta.started_at)) : "",
     );
     const notice = one("#notice");
-    notice.hidden = jobs.size >= total || !document.documentElement.dataset.ready || meta.live;
+    notice.hidden = jobs.size >= total || !document.documentElement.dataset.ready || meta.live !== null;
     notice.textContent = `This page shows the first ${number(jobs.size)} of ${number(total)} jobs. results.csv has them all.`;
     document.title = `${meta.out} · ${plural(ready, "video")}`;
   }
@@ -178,7 +178,7 @@ class Page {
     one("#more span").textContent = listed ? `Filters (${listed})` : "Filters";
     const before = this.gallery.list;
     const same = list.length === before.length && list.every((i, k) => i === before[k]);
-    if (!same) this.gallery.show(list);
+    if (!same) this.gallery.show(list, quietly);
     else if (!quietly) this.gallery.refresh();
   }
 
@@ -228,17 +228,19 @@ class Page {
 
   /** Ask the server what changed, for as long as the page is open. */
   async listen() {
-    let since = 0;
+    let since = this.meta.live;
     let failures = 0;
+    let wait = 1;
     for (;;) {
       let more = false;
       try {
-        const answer = await fetch(`data?since=${since}`, { cache: "no-store" });
+        const answer = await fetch(`data?since=${since}&facets=${this.meta.facets}`, { cache: "no-store" });
         if (!answer.ok) throw new Error(answer.statusText);
         const news = await answer.json();
         failures = 0;
         since = news.seq;
         more = news.more;
+        wait = news.wait;
         Object.assign(this.meta, news.meta);
         if (news.at.length) {
           this.jobs.change(news);
@@ -255,7 +257,7 @@ class Page {
       const notice = one("#notice");
       notice.hidden = failures < 3;
       notice.textContent = "The run that this page watches has ended or does not answer. Reload the page, or open report.html.";
-      if (!more) await new Promise((done) => setTimeout(done, Math.min(30, 1 + failures * 2) * 1000));
+      if (!more) await new Promise((done) => setTimeout(done, Math.min(30, wait + failures * 2) * 1000));
     }
   }
 }

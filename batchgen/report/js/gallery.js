@@ -18,18 +18,29 @@ class Gallery {
     this.grid.addEventListener("keydown", (event) => this.typed(event));
   }
 
-  /** Show these jobs from the top. */
-  show(list) {
+  /** Show these jobs from the top. With `stay`, cards that are among them keep their place and go on playing. */
+  show(list, stay = false) {
+    const kept = new Map();
+    for (const card of this.cards.values()) {
+      const place = stay ? list.indexOf(Number(card.dataset.job)) : -1;
+      if (place >= 0) kept.set(place, card);
+      else this.drop(card);
+    }
+    this.cards = kept;
     this.list = list;
-    this.from = 0;
-    this.at = 0;
-    this.forget();
+    if (!stay) this.from = this.at = 0;
+    if (this.from >= list.length) this.from = 0;
     one("#empty").hidden = list.length > 0;
     this.measure();
   }
 
+  drop(card) {
+    stopCard(card, this.page);
+    card.remove();
+  }
+
   forget() {
-    for (const card of this.cards.values()) card.remove();
+    for (const card of this.cards.values()) this.drop(card);
     this.cards.clear();
   }
 
@@ -81,8 +92,7 @@ class Gallery {
     for (const [place, card] of this.cards) {
       const near = place - this.from >= first && place - this.from < last;
       if (near || card.contains(document.activeElement)) continue;
-      stopCard(card, this.page);
-      card.remove();
+      this.drop(card);
       this.cards.delete(place);
     }
     for (let k = first; k < last; k++) if (!this.cards.has(this.from + k)) this.add(this.from + k);

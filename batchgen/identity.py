@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from batchgen.job import canonical_json, fingerprint
+from batchgen.hashing import text_hash
+from batchgen.job import fingerprint
 
+Hashes = npt.NDArray[np.int64]
 Place = tuple[str, int, int | None]  # manifest, row, line
 
-_MADE = re.compile(r"[0-9a-f]{16}(-[0-9]+)?")
+_MADE = re.compile(r"[0-9a-f]{16}(?:-[0-9]+)?", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -40,68 +43,76 @@ class Identities:
     fingerprints: frozenset[str] = frozenset()
 
 
-class Sieve:
-    """Gathers hashes of all rows and tells which may be the same.
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Hashes of ids and of contents that stand on more than one row, sorted.
 
-    Equal ids have equal hashes (Python's own, keyed anew in every process), so that nothing is missed; rows
-    that only share a hash are told apart later, when they are looked at exactly.
+    `made`: some ids look like fingerprints and some rows have no id, so that the two may meet.
     """
 
+    ids: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    contents: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    made: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(len(self.ids) or len(self.contents) or self.made)
+
+    def has_id(self, job_id: str) -> bool:
+        """Whether this id may stand on another row too."""
+        return _has(self.ids, text_hash(job_id)) or (self.made and is_made(job_id))
+
+    def has_content(self, content: int) -> bool:
+        """Whether another row may ask for the same."""
+        return self.made or _has(self.contents, content)
+
+
+class Sieve:
+    """Gathers a hash of every row (8 bytes) and tells which rows may be the same as another."""
+
     def __init__(self) -> None:
-        self._ids = [array("q")]
-        self._contents = [array("q")]
-        self.made: set[str] = set()
+        self._ids: list[Any] = [array("q")]
+        self._contents: list[Any] = [array("q")]
+        self._made = False
 
     def explicit(self, job_id: str) -> None:
         """A row with an id of its own."""
-        self._ids[0].append(hash(job_id))
-        if _MADE.fullmatch(job_id):
-            self.made.add(job_id)
+        self._ids[0].append(text_hash(job_id))
+        self._made = self._made or is_made(job_id)
 
     def nameless(self, content: int) -> None:
         """A row without one, by the hash of what it asks for."""
         self._contents[0].append(content)
 
-    def many(self, ids: Any = None, contents: Any = None, made: set[str] | None = None) -> None:
-        """Whole columns of hashes at once (numpy arrays of int64)."""
+    def many(self, ids: Hashes | None, contents: Hashes | None, made: bool) -> None:
+        """The same for whole columns."""
         if ids is not None:
             self._ids.append(ids)
         if contents is not None:
             self._contents.append(contents)
-        if made:
-            self.made |= made
+        self._made = self._made or made
 
-    def suspects(self) -> "Suspects":
-        """The hashes that more than one row has; empty for a manifest in which every row is its own."""
-        contents = _twice(self._contents)
+    def suspects(self) -> Suspects:
+        """Empty for manifests in which every row is its own."""
         nameless = any(len(part) for part in self._contents)
-        return Suspects(_twice(self._ids), contents, frozenset(self.made) if nameless else frozenset())
+        return Suspects(_twice(self._ids), _twice(self._contents), self._made and nameless)
 
 
-@dataclass(frozen=True, slots=True)
-class Suspects:
-    """Hashes of ids and contents that stand on more than one row; ids that a row without an id may get."""
-
-    ids: frozenset[int] = frozenset()
-    contents: frozenset[int] = frozenset()
-    made: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.ids or self.contents or self.made)
-
-    def has_id(self, job_id: str) -> bool:
-        return hash(job_id) in self.ids or job_id in self.made
+def is_made(job_id: str) -> bool:
+    """Whether an id looks like one that a row without an id would get."""
+    return _MADE.fullmatch(job_id) is not None
 
 
-def _twice(parts: list[Any]) -> frozenset[int]:
-    arrays = [
-        np.frombuffer(part, dtype=np.int64) if isinstance(part, array) else part for part in parts if len(part)
-    ]
-    if not arrays:
-        return frozenset()
-    together = np.concatenate(arrays)
+def _has(hashes: Hashes, wanted: int) -> bool:
+    at = int(np.searchsorted(hashes, wanted))
+    return at < len(hashes) and int(hashes[at]) == wanted
+
+
+def _twice(parts: list[Any]) -> Hashes:
+    """The hashes that are there more than once, sorted."""
+    hashes = [np.frombuffer(p, dtype=np.int64) if isinstance(p, array) else p for p in parts if len(p)]
+    together = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.int64)
     together.sort()
-    return frozenset(np.unique(together[1:][together[1:] == together[:-1]]).tolist())
+    return np.unique(together[1:][together[1:] == together[:-1]])
 
 
 class Register:
@@ -124,7 +135,7 @@ class Register:
 
     def identities(self) -> Identities:
         made = self._suspects.made
-        ids = {name: sight for name, sight in self._ids.items() if sight.times > 1 or name in made}
+        ids = {name: s for name, s in self._ids.items() if s.times > 1 or (made and is_made(name))}
         return Identities(ids, frozenset(mark for mark, times in self._fingerprints.items() if times > 1))
 
 
@@ -181,8 +192,3 @@ def mark_of_invalid(values: Mapping[str, Any]) -> str:
         return fingerprint({"invalid": values})
     except (ValueError, TypeError):
         return fingerprint({"invalid": repr(values)})
-
-
-def content_hash(request: Mapping[str, Any]) -> int:
-    """A quick hash: equal requests have equal ones."""
-    return hash(canonical_json(request))

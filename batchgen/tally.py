@@ -6,6 +6,7 @@ from typing import Any
 
 from batchgen.job import Row
 
+Key = tuple[str, str, str, int, str]  # provider, model, scene, price, value of `by`
 Group = tuple[int, int | None, int]  # jobs, price or None where it varies, credits
 
 
@@ -14,14 +15,14 @@ class Tally:
 
     def __init__(self, by: str | None = None) -> None:
         self.by = by
-        self._counts: Counter[tuple[str, str, str, int, str]] = Counter()
+        self._counts: Counter[Key] = Counter()
 
     def add(self, request: Mapping[str, Any], row: Row, price: int) -> None:
         """One job."""
         value = row.text(self.by) if self.by else ""
         self._counts[request["provider"], request["model"], request["scene"], price, value] += 1
 
-    def add_many(self, counts: Mapping[tuple[str, str, str, int, str], int]) -> None:
+    def add_many(self, counts: Mapping[Key, int]) -> None:
         """Jobs that were counted elsewhere."""
         self._counts.update(counts)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from batchgen.manifest.entry import Entry, Manifest
 from batchgen.manifest.source import ReadOptions, Unreadable, find_manifests, sniff
 
-__all__ = ["Entry", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest"]
+__all__ = ["Entry", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest", "sniff"]
 
 Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
 

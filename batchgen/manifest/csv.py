@@ -5,8 +5,7 @@ lines of separators only are skipped, with the numbers of the others still right
 """
 
 import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from batchgen.job import RESULT_COLUMNS
 from batchgen.manifest.cells import Cells, is_blank
 from batchgen.manifest.columns import KNOWN, Header, near, understand
 from batchgen.manifest.entry import Entry, Manifest, shown
-from batchgen.manifest.source import ReadOptions, Unreadable, encoding_trouble, utf8_blocks
+from batchgen.manifest.feed import LARGEST_CELL, Feed
+from batchgen.manifest.source import ReadOptions, Unreadable
 
 DELIMITERS = ",;\t|"
-#: No cell is larger; an unclosed quote would otherwise swallow the rest of the file into memory.
-LARGEST_CELL = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +28,39 @@ class Record:
     cells: list[str]
 
 
+class Sheet:
+    """A CSV file from its header on: the separator is found, the rows follow."""
+
+    def __init__(self, path: Path | str, options: ReadOptions) -> None:
+        self.feed = Feed(path, options.encoding)
+        opening = self.feed.lines()
+        first = next(opening, "")
+        delimiter = options.delimiter
+        if first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5:  # Excel's own hint
+            delimiter = delimiter or first[4]
+            self.feed.number += 1
+            first = next(opening, "")
+        while first and not first.strip(" \t\r\n;,|"):  # blank lines above the header
+            self.feed.number += 1
+            first = next(opening, "")
+        if not first:
+            hint = "Write a header line and one row a video."
+            raise Unreadable("no_rows", "The file holds blank lines only.", hint)
+        self.delimiter = delimiter or find_delimiter(first)
+        self.feed.give_back()
+        self.header = next(self.records())
+
+    def records(self) -> Iterator[Record]:
+        """The records from the cursor on."""
+        return records(self.feed, self.delimiter)
+
+
 def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The rows of a CSV or TSV file. Unreadable ends it; the header's problems are in `manifest`."""
-    rows = records(lines(path, options.encoding), options.delimiter)
-    header_record = next(rows, None)
-    if header_record is None:
-        raise Unreadable("no_rows", "The file holds blank lines only.", "Write a header line and one row a video.")
-    header = understand_header(header_record, manifest, options)
-    cells = Cells(manifest, header)
+    sheet = Sheet(path, options)
+    cells = Cells(manifest, understand_header(sheet.header, manifest, options))
     number = 0
-    for record in rows:
+    for record in sheet.records():
         if not is_blank(record.cells):
             number += 1
             yield cells.entry(number, record.line, record.number, record.cells)
@@ -64,70 +85,20 @@ def known(name: str) -> bool:
     return bare in KNOWN or bare in RESULT_COLUMNS or near(bare) is not None
 
 
-def lines(path: Path | str, encoding: str | None) -> Iterator[str]:
-    """The physical lines of a file, ends kept (LF, CRLF or CR). Unreadable where it is not in its encoding."""
-    rest = ""
-    decode = _decoder(path)
-    for block in utf8_blocks(path, encoding):
-        text = rest + decode(block, False)
-        held = text.endswith("\r")  # half a CRLF, perhaps
-        found = io.StringIO(text[:-1] if held else text, newline="").readlines()
-        rest = found.pop() if found and not found[-1].endswith(("\n", "\r")) else ""
-        if held:
-            rest += "\r"
-        if len(rest) > LARGEST_CELL:
-            raise Unreadable("long_line", "A line is longer than 16 million characters.", "Is this a text file?")
-        yield from found
-    rest += decode(b"", True)
-    yield from io.StringIO(rest, newline="")
-
-
-def _decoder(path: Path | str):  # type: ignore[no-untyped-def]
-    import codecs
-
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-
-    def decode(block: bytes, final: bool) -> str:
-        try:
-            return decoder.decode(block, final)
-        except UnicodeDecodeError:
-            raise encoding_trouble(path) from None
-
-    return decode
-
-
-def records(text: Iterable[str], delimiter: str | None = None) -> Iterator[Record]:
-    """The records of CSV text, the header first; finds the separator when it is not given."""
-    source = iter(text)
-    first = next(source, "")
-    skipped = 0
-    if first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5:  # Excel's own hint
-        delimiter = delimiter or first[4]
-        first, skipped = next(source, ""), 1
-    while first and not first.strip(" \t\r\n;,|"):  # blank lines above the header
-        first, skipped = next(source, ""), skipped + 1
-    if not first:
-        return
-    yield from parsed(_with(first, source), delimiter or find_delimiter(first), skipped, skipped)
-
-
-def parsed(text: Iterable[str], delimiter: str, line: int = 0, number: int = 0) -> Iterator[Record]:
-    """Records behind `line` physical lines and `number` spreadsheet rows. Unreadable where quoting breaks."""
+def records(feed: Feed, delimiter: str) -> Iterator[Record]:
+    """The records of a feed, read with care; they are taken one by one. Unreadable where quoting breaks."""
     csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    started = 1
-    try:
-        for cells in reader:
-            number += 1
-            yield Record(number, line + started, cells)
-            started = reader.line_num + 1
-    except csv.Error as error:
-        raise _quoting(str(error), line + started, line + reader.line_num) from None
-
-
-def _with(first: str, source: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from source
+    reader = csv.reader(feed.lines(), delimiter=delimiter, strict=True)
+    while True:
+        line = feed.line + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise _quoting(str(error), line, feed.line) from None
+        if cells is None:
+            return
+        feed.number += 1
+        yield Record(feed.number, line, cells)
 
 
 def _quoting(words: str, started: int, line: int) -> Unreadable:

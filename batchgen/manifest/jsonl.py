@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from batchgen.manifest import values
-from batchgen.manifest.csv import lines
 from batchgen.manifest.entry import Entry, Manifest, shown
+from batchgen.manifest.feed import Feed
 from batchgen.manifest.objects import Objects
 from batchgen.manifest.source import ReadOptions, Unreadable
 
@@ -18,7 +18,7 @@ def read_jsonl(path: Path | str, manifest: Manifest, options: ReadOptions) -> It
     """One row a line; blank lines are skipped. A line that is no JSON is a bad row, not the end."""
     objects = Objects(manifest, options.own)
     number = 0
-    for line, text in enumerate(lines(path, options.encoding), 1):
+    for line, text in enumerate(Feed(path, options.encoding).lines(), 1):
         if text and not text.isspace():
             number += 1
             yield _entry(objects, number, line, text)
@@ -39,7 +39,7 @@ def _entry(objects: Objects, number: int, line: int, text: str) -> Entry:
 def read_json(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """A list of objects, or `{"jobs": […]}`; a file of objects, one a line, is read as JSONL."""
     text, size = [], 0
-    for line in lines(path, options.encoding):
+    for line in Feed(path, options.encoding).lines():
         text.append(line)
         size += len(line)
         if size > LARGEST:

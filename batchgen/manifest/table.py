@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from batchgen.manifest.cells import is_blank
-from batchgen.manifest.csv import lines, records
+from batchgen.manifest.csv import Sheet
+from batchgen.manifest.feed import Feed
 from batchgen.manifest.objects import plain
 from batchgen.manifest.source import ReadOptions, Unreadable, on_disk, sniff
 from batchgen.manifest.values import strict_json
@@ -19,7 +21,8 @@ def read_table(path: Path, options: ReadOptions) -> Iterator[dict[str, Any]]:
     """
     kind = sniff(path)
     if kind == "csv":
-        yield from _named(record.cells for record in records(lines(path, options.encoding), options.delimiter))
+        sheet = Sheet(path, options)
+        yield from _named(record.cells for record in chain([sheet.header], sheet.records()))
     elif kind == "xlsx":
         from batchgen.manifest.xlsx import sheet_cells
 
@@ -59,7 +62,7 @@ def _named(rows: Iterator[list[str]]) -> Iterator[dict[str, Any]]:
 
 
 def _objects(path: Path, options: ReadOptions, kind: str) -> Iterator[dict[str, Any]]:
-    text = lines(path, options.encoding)
+    text = Feed(path, options.encoding).lines()
     parts = (strict_json(line, "bad_json") for line in text if line.strip())
     found = parts if kind == "jsonl" else iter(strict_json("".join(text), "bad_json"))
     for row in found:

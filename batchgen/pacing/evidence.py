@@ -83,12 +83,12 @@ class Evidence:
 
         `at`: a POST is taken to be accepted then.
         """
-        times = self.passed(at)
+        times, upto = self.passed(), self.passed(at)
         found = []
         for window in WINDOWS if self._throttled_at else ():
             most = min(held(times, began - window, began) for began in self._throttled_at)
             surely = window - min(blur + 0.01 * window, window / 2)
-            if most and not _exceeded(times, surely, most):
+            if most and not _exceeded(upto, surely, most):
                 found.append(Candidate(most, window))
         return sorted(found, key=lambda one: one.rate)
 

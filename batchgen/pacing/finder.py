@@ -63,6 +63,7 @@ class RateFinder:
         self._belief: Candidate | None = None
         self._guard: SlotClock | None = None  # keeps the window that is believed in
         self._held: tuple[Candidate | None, float] = (None, self.target)  # before more was tried
+        self._fell_back = False
         self._sure = False  # whether nothing else fits as well
         self._confirmed = 0  # tries in a row that were throttled
         self._passed = 0  # tries in a row that got through
@@ -83,9 +84,9 @@ class RateFinder:
         return {"rate": self.rate, **limit}
 
     @property
-    def paused(self) -> bool:
-        """Whether nothing got through since the last event."""
-        return self._events_in_a_row > 0
+    def idle(self) -> bool:
+        """Whether nothing was found that is slower than the ceiling."""
+        return self.rate >= self.ceiling and not self._alone and self._guard is None
 
     def told(self, limit: Rate, now: float) -> None:
         """The service names its limit in a header: keep it, and never try more."""
@@ -103,8 +104,6 @@ class RateFinder:
 
     def ready_at(self) -> float:
         """The earliest instant at which the next POST may begin, as far as the found rate goes."""
-        if self.rate >= self.ceiling and not self._alone and self._guard is None:
-            return -math.inf  # nothing found that is slower than what was told
         return max(self._next, self._guard.ready_at()) if self._guard else self._next
 
     def begin(self, now: float) -> None:
@@ -132,12 +131,13 @@ class RateFinder:
             rise = RISE * min(3.0, 1 + self.rate / 200) / (1 + took)
             self.rate = self._clamped(self.rate + rise)
             return
-        if began > self._event_at and self._events_in_a_row:
-            self._got_through(began, now)
+        if self._events_in_a_row:
+            if began > self._event_at:
+                self._got_through(began, now)
         elif self._trying_until is not None:
             if began > self._trying_until:
                 self._try_ended(began, now)
-        elif now > self._try_at and self.rate < self.ceiling:
+        elif now > self._try_at and self.target < 0.97 * self.ceiling:
             self._try_more(now)
 
     def throttled(self, began: float, now: float, retry_after: float | None) -> float:
@@ -159,9 +159,11 @@ class RateFinder:
         self._event_at = now
         gate = now + wait
         self._alone = retry_after is None or self._events_in_a_row > 1
-        if not (trying and self._fall_back()):
+        self._fell_back = trying and self._fall_back()
+        if not self._fell_back:
             if retry_after is None:
-                self._belief = self._guard = None  # told when one gets through
+                self._belief = self._guard = None  # until one gets through
+                self._set(self.rate / 2)
             else:
                 self._learn(gate)
         self._try_at = gate + self._patience()
@@ -170,7 +172,8 @@ class RateFinder:
     def _got_through(self, began: float, now: float) -> None:
         """The first POST after an event was accepted."""
         self._events_in_a_row = 0
-        self._learn(None)
+        if not self._fell_back:
+            self._learn(None)
         self._cycle_from = began
         if self._alone:
             self._alone = False
@@ -179,7 +182,7 @@ class RateFinder:
 
     def _learn(self, at: float | None) -> None:
         """Work out what fits, where `at` is when the service says that a POST will get through again."""
-        fits = self._evidence.candidates(self._blur(), at) or self._evidence.candidates(3 * self._blur())
+        fits = self._evidence.candidates(self._blur(), at) or self._evidence.candidates(3 * self._blur(), at)
         if not fits:
             self._evidence.forget_before(self._cycle_from)
             fits = self._evidence.candidates(self._blur(), at)
@@ -229,14 +232,15 @@ class RateFinder:
         """Go faster for a while: as the next limit that fits, or by a step."""
         window = self._belief.seconds if self._belief else 1.0
         self._held = (self._belief, self.target)
-        faster = [one for one in self._evidence.candidates(self._blur()) if one.rate > 1.05 * self.target]
+        step = BOLD**self._passed
+        faster = [one for one in self._evidence.candidates(self._blur()) if one.rate > 1.05 * step * self.target]
         if faster and not self._confirmed:
             self._believe(_likeliest(faster), faster)
         else:
             self._belief = self._guard = None
-            step = CAREFUL if self._confirmed else BOLD ** (1 + self._passed)
-            self._set(self.target * step)
+            self._set(self.target * (CAREFUL if self._confirmed else BOLD * step))
         self._trying_since = now
+        window = min(window, 5.0) if self._passed else window
         self._trying_until = now + max(1.1 * window, min(20 / self.rate, 20.0), 0.5)
 
     def _try_ended(self, began: float, now: float) -> None:
@@ -259,7 +263,7 @@ class RateFinder:
 
     def _blur(self) -> float:
         """How far the order of POSTs at the service may be off, in seconds: part of a round trip."""
-        return 0.02 + 0.5 * min(self._quickest, 5.0)
+        return 0.02 + 0.5 * (self._quickest if self._quickest < 5.0 else 0.1)
 
     def _clamped(self, rate: float) -> float:
         return max(SLOWEST, min(rate, self.ceiling, FASTEST))

@@ -25,10 +25,12 @@ CATCH_UP = 0.05
 REMEMBERED = 10_000
 
 _UNITS = {
-    "ms": Fraction(1, 1000), "s": Fraction(1), "sec": Fraction(1), "second": Fraction(1),
-    "m": Fraction(60), "min": Fraction(60), "minute": Fraction(60),
-    "h": Fraction(3600), "hour": Fraction(3600), "d": Fraction(86400), "day": Fraction(86400),
-}  # fmt: skip
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), Fraction(1)),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), Fraction(60)),
+    **dict.fromkeys(("h", "hour", "hours"), Fraction(3600)),
+    **dict.fromkeys(("d", "day", "days"), Fraction(86400)),
+    "ms": Fraction(1, 1000),
+}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|per)\s*(\d+(?:\.\d+)?)?\s*([a-z]+)", re.IGNORECASE)
 
 
@@ -51,7 +53,7 @@ class Rate:
     def parse(cls, text: str) -> "Rate":
         """`2/s`, `20/10s`, `60/min`, `0.5/s` (one in 2 s), `100/h`. ValueError says what is wrong, for people."""
         found = _RATE.fullmatch(text.strip())
-        unit = found and _UNITS.get(found[3].lower().removesuffix("s") or "s")
+        unit = found and _UNITS.get(found[3].lower())
         if not found or not unit:
             raise ValueError(f"{text!r} is not a rate: write it like 2/s, 20/10s or 60/min")
         count = Fraction(found[1]).limit_denominator(1000)

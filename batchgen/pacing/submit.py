@@ -72,9 +72,11 @@ class SubmitPacer:
         room = self._in_flight.opens_at(now, len(self._open))
         if room is None:
             return None
-        at = max(room, self._gate, self._finder.ready_at())
+        at = max(room, self._gate)
         if self._clock:
             at = max(at, self._clock.ready_at())
+        if not (self._clock and self._finder.idle):
+            at = max(at, self._finder.ready_at())
         return float(max(0.0, at - now))
 
     def begin(self, now: float) -> int:

@@ -96,6 +96,7 @@ class Preview:
     plan: Plan
     cap: int | None
     room: int | None
+    taken_in: bool = False
 
     @property
     def fits(self) -> bool:
@@ -132,9 +133,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
         ledger = Ledger.open(out, name)
         try:
             _take_in(ledger, paths, preview, prices, config, options)
-            course = Course(
-                limit=options.limit, wait=options.wait, download=options.download, loopback=options.sandbox
-            )
+            course = Course(limit=options.limit, wait=options.wait, download=options.download)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
@@ -153,15 +152,29 @@ def look_ahead(
             if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
                 raise ManifestProblems(found)
             _check_columns(options.selection, found)
-            items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
-            plan = intake.preview(connection, items, options.selection, resubmit_changed=options.resubmit_changed)
+            known = connection is not None and is_taken_in(connection, found, options)
+            if connection is not None and known:
+                plan = intake.unchanged(connection, found.invalid)
+            else:
+                items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
+                again = options.resubmit_changed
+                plan = intake.preview(connection, items, options.selection, resubmit_changed=again)
             credits = None if connection is None else views.credits(connection)  # noqa: A001
     finally:
         if store is not None:
             store.close()
     cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
     counted = credits.counted if credits else 0
-    return Preview(out, found, plan, cap, None if cap is None else cap - counted)
+    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known)
+
+
+def is_taken_in(connection: Any, found: Survey, options: RunOptions) -> bool:
+    """Whether the ledger has just these rows already, chosen in the same way: then none need be read again."""
+    return not options.resubmit_changed and meta_value(connection, "taken_in") == _mark(found, options)
+
+
+def _mark(found: Survey, options: RunOptions) -> list[Any]:
+    return [found.digest, [list(one) for one in options.selection.conditions]]
 
 
 @contextmanager
@@ -205,6 +218,10 @@ def _take_in(
 
     def change(connection: Any) -> None:
         failpoint.reached("take_in.before")
+        if config.max_credits.said:
+            change_cap(connection, config.max_credits.credits)
+        if preview.taken_in and is_taken_in(connection, preview.survey, options):
+            return
         position = intake.next_position(connection)
         items: Iterator[Job | InvalidRow] = jobs(
             paths,
@@ -223,8 +240,7 @@ def _take_in(
         set_meta_value(connection, "first_position", position)
         set_meta_value(connection, "columns", columns)
         set_meta_value(connection, "price_version", prices.version)
-        if config.max_credits.said:
-            change_cap(connection, config.max_credits.credits)
+        set_meta_value(connection, "taken_in", _mark(preview.survey, options))
 
     ledger.write(change)
     failpoint.reached("take_in.after")
@@ -307,11 +323,11 @@ def finish(
 
 def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     """Poll and download what was submitted earlier; can never submit."""
-    sandbox, options = _as_before(out, options)
+    options = _as_before(out, options)
     with service(out, config, options) as (base_url, key, name):
         ledger = Ledger.open(out, name)
         try:
-            course = Course(submit=False, download=options.download, loopback=sandbox)
+            course = Course(submit=False, download=options.download)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
@@ -320,22 +336,22 @@ def collect(out: Path, config: Config, options: RunOptions) -> Ended:
 
 def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any], None]) -> Ended:
     """Change the ledger under the run lock (retry), then submit and collect what it says."""
-    sandbox, options = _as_before(out, options)
+    options = _as_before(out, options)
     with service(out, config, options) as (base_url, key, name):
         ledger = Ledger.open(out, name)
         try:
             ledger.write(prepare)
-            course = Course(wait=options.wait, download=options.download, loopback=sandbox)
+            course = Course(wait=options.wait, download=options.download)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
     return finish(out, stops, options, None, ledger.recovered)
 
 
-def _as_before(out: Path, options: RunOptions) -> tuple[bool, RunOptions]:
+def _as_before(out: Path, options: RunOptions) -> RunOptions:
     """The same service as the ledger's: a sandbox's OUT goes on in the sandbox without being told."""
     from dataclasses import replace
 
     with Store.read(out) as store, store.begin() as connection:
         sandbox = meta_value(connection, "service") == SANDBOX_SERVICE
-    return sandbox, replace(options, sandbox=sandbox)
+    return replace(options, sandbox=sandbox)

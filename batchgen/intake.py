@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known
 from batchgen.ledger import rows
+from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
 from batchgen.ledger.tables import manifest as manifest_table
@@ -45,6 +46,21 @@ def take_in(
 ) -> Plan:
     """The same plan, written into the ledger within the caller's transaction."""
     return _Intake(_Keeper(connection), selection, resubmit_changed).walk(items)
+
+
+def unchanged(connection: sa.Connection, invalid: int) -> Plan:
+    """The plan for rows that are taken in already, just as they are: from sums, not row by row."""
+    plan = Plan(invalid=invalid, rows=invalid)
+    first = meta_value(connection, "first_position")
+    for state, changed, selected, scene, jobs, credits in rows.current_rows(connection, first):  # noqa: A001
+        plan.rows += jobs
+        if not selected:
+            plan.unselected += jobs
+            continue
+        # "Changed" was decided when the row was taken in; everything else is the content that the ledger has.
+        decision = decide("" if changed else "same", Known(0, "", "same", state, 1, 0))
+        plan.add(decision, scene, credits, jobs)
+    return plan
 
 
 def next_position(connection: sa.Connection) -> int:
@@ -143,8 +159,7 @@ class _Keeper(_Reader):
             {
                 "no": known.job_no,
                 "new_fingerprint": one.fingerprint,
-                "new_request": json.dumps(one.request, ensure_ascii=False),
-                "new_price": one.price,
+                **{f"new_{name}": value for name, value in rows.request_values(one).items()},
                 "new_purchase": known.purchase_no + int(raised),
             }
         )

@@ -78,10 +78,11 @@ class Plan:
     def count(self, decision: Decision, job: Job) -> None:
         self.add(decision, str(job.request["scene"]), job.price)
 
-    def add(self, decision: Decision, scene: str, price: int) -> None:
-        self.sums[decision].add(price)
+    def add(self, decision: Decision, scene: str, price: int, jobs: int = 1) -> None:
+        """Count jobs; `price` is what all of them cost."""
+        self.sums[decision].add(price, jobs)
         if decision in SUBMITS:
-            self.by_scene.setdefault(scene, Sum()).add(price)
+            self.by_scene.setdefault(scene, Sum()).add(price, jobs)
 
     @property
     def to_submit(self) -> Sum:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, WAITING, State
 from batchgen.ledger.attempts import settle
+from batchgen.ledger.store import set_meta_value
 from batchgen.ledger.tables import attempt, decision, job, task
 
 PAID_LOST = "paid_lost"
@@ -182,6 +183,7 @@ def ended_jobs(
 def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> None:
     """Raise the purchase numbers: these jobs, and only these, wait to be submitted."""
     connection.execute(sa.update(job).where(job.c.selected == 1).values(selected=0))
+    set_meta_value(connection, "taken_in", None)  # the next run chooses anew
     for one in chosen:
         changed = connection.execute(
             sa.update(job)

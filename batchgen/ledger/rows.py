@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from batchgen.job import InvalidRow, Job, Known, State
 from batchgen.ledger.tables import attempt, job, manifest, row, task
 
+#: One encoder for all: making one for each row costs more than the encoding.
+json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 _KNOWN = (job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price)
 
 
@@ -64,11 +67,22 @@ def job_values(number: int, one: Job, position: int, *, selected: bool) -> dict[
         "job_no": number,
         "job_id": one.job_id,
         "fingerprint": one.fingerprint,
-        "request": json.dumps(one.request, ensure_ascii=False),
-        "price": one.price,
+        **request_values(one),
         "state": State.NOT_SUBMITTED.value,
         "position": position,
         "selected": int(selected),
+    }
+
+
+def request_values(one: Job) -> dict[str, Any]:
+    """What a job's line says of the request."""
+    request = one.request
+    return {
+        "request": json_text(request),
+        "provider": request["provider"],
+        "model": request["model"],
+        "scene": request["scene"],
+        "price": one.price,
     }
 
 
@@ -94,7 +108,7 @@ def row_values(
         "job_no": job_no,
         "job_id": one.job_id,
         "changed": int(changed),
-        "cells": json.dumps(cells, ensure_ascii=False),
+        "cells": json_text(cells),
         "problems": problems,
     }
 
@@ -111,6 +125,9 @@ REPLACE = (
     .values(
         fingerprint=sa.bindparam("new_fingerprint"),
         request=sa.bindparam("new_request"),
+        provider=sa.bindparam("new_provider"),
+        model=sa.bindparam("new_model"),
+        scene=sa.bindparam("new_scene"),
         price=sa.bindparam("new_price"),
         purchase_no=sa.bindparam("new_purchase"),
         state=State.NOT_SUBMITTED.value,
@@ -175,6 +192,22 @@ def pending_sum(connection: sa.Connection) -> tuple[int, int]:
     )
     count, credits_ = connection.execute(query).one()
     return int(count), int(credits_)
+
+
+def current_rows(
+    connection: sa.Connection, first_position: int
+) -> Iterator[tuple[State, bool, bool, str, int, int]]:
+    """The rows taken in last, in groups: (state, row changed, selected, scene, jobs, credits)."""
+    query = (
+        sa.select(
+            job.c.state, row.c.changed, job.c.selected, job.c.scene, sa.func.count(), sa.func.sum(job.c.price)
+        )
+        .join(row, row.c.job_no == job.c.job_no)
+        .where(row.c.position >= first_position)
+        .group_by(job.c.state, row.c.changed, job.c.selected, job.c.scene)
+    )
+    for state, changed, selected, scene, jobs, credits_ in connection.execute(query):
+        yield State(state), bool(changed), bool(selected), scene, jobs, credits_
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, values: Iterable[Mapping[str, Any]]) -> None:

@@ -117,7 +117,7 @@ def is_running(out: Path) -> bool:
     return False
 
 
-def _engine(path: Path, *, read_only: bool) -> sa.Engine:
+def _engine(path: Path, *, read_only: bool, journal: str = "WAL") -> sa.Engine:
     name = path.resolve().as_posix()
     uri = "file:" + name.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
@@ -127,7 +127,7 @@ def _engine(path: Path, *, read_only: bool) -> sa.Engine:
         )
         connection.execute("PRAGMA busy_timeout=30000")
         if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={journal}")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             # Keeps the WAL of a million-row ingest out of the way of the small commits that follow.
@@ -152,20 +152,22 @@ class Store:
     def write(cls, out: Path, service: str) -> "Store":
         """Open or make the ledger of `out` for `service`. The caller holds the run lock."""
         path = ledger_path(out)
-        store = cls(path, _engine(path, read_only=False), read_only=False)
         try:
-            with store.begin() as connection:
-                store._make_or_check(connection, service)
+            if not path.exists():
+                _make(path, service)
+            store = cls(path, _engine(path, read_only=False), read_only=False)
+            try:
+                with store.begin() as connection:
+                    _check(connection, path, service)
+            except BaseException:
+                store.close()
+                raise
         except (sa.exc.DatabaseError, OSError) as error:
-            store.close()
             raise LedgerError(
                 f"The ledger {path} can't be opened: {_cause(error)}.",
                 code="ledger_unreadable",
                 hint="Is the disk full? Is the folder read-only? Keep the ledger: it knows what was paid.",
             ) from error
-        except LedgerError:
-            store.close()
-            raise
         return store
 
     @classmethod
@@ -193,27 +195,6 @@ class Store:
             store.close()
             raise
         return store
-
-    def _make_or_check(self, connection: sa.Connection, service: str) -> None:
-        if not sa.inspect(connection).has_table("meta"):
-            metadata.create_all(connection)
-            connection.execute(account.insert().values(account_no=1))
-            for key, value in (
-                ("format_version", FORMAT_VERSION),
-                ("ledger_id", str(uuid.uuid4())),
-                ("service", service),
-                ("created_at", time.time()),
-            ):
-                set_meta_value(connection, key, value)
-            return
-        _check_format(meta_value(connection, "format_version"), self.path)
-        known = meta_value(connection, "service")
-        if known != service:
-            raise LedgerError(
-                f"The ledger in {self.path.parent} belongs to {known}, not to {service}.",
-                code="other_service",
-                hint="Use the --base-url of the first run, or another folder with --out.",
-            )
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -247,6 +228,42 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _make(path: Path, service: str) -> None:
+    """A ledger appears whole or not at all: it is made under another name, and renamed when it is on disk."""
+    new = path.with_name(f"{path.name}.new")
+    for leftover in (new, new.with_name(f"{new.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    with Store(new, _engine(new, read_only=False, journal="DELETE"), read_only=False) as store:
+        with store.begin() as connection:
+            metadata.create_all(connection)
+            connection.execute(account.insert().values(account_no=1))
+            for key, value in (
+                ("format_version", FORMAT_VERSION),
+                ("ledger_id", str(uuid.uuid4())),
+                ("service", service),
+                ("created_at", time.time()),
+            ):
+                set_meta_value(connection, key, value)
+    new.replace(path)
+    if sys.platform != "win32":  # a folder can't be opened there, and needs no sync
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _check(connection: sa.Connection, path: Path, service: str) -> None:
+    _check_format(meta_value(connection, "format_version"), path)
+    known = meta_value(connection, "service")
+    if known != service:
+        raise LedgerError(
+            f"The ledger in {path.parent} belongs to {known}, not to {service}.",
+            code="other_service",
+            hint="Use the --base-url of the first run, or another folder with --out.",
+        )
 
 
 def meta_value(connection: sa.Connection, key: str) -> Any:

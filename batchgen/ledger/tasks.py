@@ -110,19 +110,15 @@ def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
     """Every task that has not ended, oldest first."""
     query = (
         sa.select(
-            task.c.task_no, task.c.task_id, task.c.job_no, job.c.job_id, job.c.request, task.c.accepted_at,
-            task.c.state, task.c.looks, task.c.charged,
+            task.c.task_no, task.c.task_id, task.c.job_no, job.c.job_id, job.c.model, job.c.scene,
+            task.c.accepted_at, task.c.state, task.c.looks, task.c.charged,
         )
         .join(job, job.c.job_no == task.c.job_no)
         .where(_STILL_WAITING)
         .order_by(task.c.task_no)
     )  # fmt: skip
-    for no, task_id, job_no, job_id, request, accepted_at, state, looks, charged in connection.execute(query):
-        wanted = json.loads(request)
-        yield OpenTask(
-            no, task_id, job_no, job_id, wanted["model"], wanted["scene"], accepted_at, State(state), looks,
-            charged,
-        )  # fmt: skip
+    for no, task_id, job_no, job_id, model, scene, accepted_at, state, looks, charged in connection.execute(query):
+        yield OpenTask(no, task_id, job_no, job_id, model, scene, accepted_at, State(state), looks, charged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from batchgen.job import Result, State
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
 
-_PAGE = 1000
+_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,28 @@ def files_missing(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def results(connection: sa.Connection) -> Iterator[Result]:
-    """One Result for each row of the last run's manifests in order, then one for each other job."""
+def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Result]:
+    """One Result for each row of the last run's manifests in order, then one for each other job.
+
+    `requests=False` leaves `Result.request` empty: results.csv does not need it, and it is half of the work.
+    """
     first = meta_value(connection, "first_position") or 0
     for condition, current in ((row.c.position >= first, True), (row.c.position < first, False)):
         after = -1
-        while page := _rows_page(connection, condition, after):
+        while page := _rows_page(connection, condition, after, requests=requests):
             after = page[-1].position
-            yield from _results_of(connection, page, current=current)
+            yield from _Page(connection, page, current=current).results()
 
 
-def _rows_page(connection: sa.Connection, condition: sa.ColumnElement[bool], after: int) -> Sequence[Any]:
+def _rows_page(
+    connection: sa.Connection, condition: sa.ColumnElement[bool], after: int, *, requests: bool
+) -> Sequence[Any]:
     query = (
         sa.select(
             row.c.position, row.c.number, row.c.job_no, row.c.job_id, row.c.changed, row.c.cells,
-            row.c.problems, manifest.c.name, job.c.job_id.label("current_id"), job.c.request, job.c.price,
-            job.c.state, job.c.attempts, job.c.error_code, job.c.error,
+            row.c.problems, manifest.c.name, job.c.job_id.label("current_id"), job.c.provider, job.c.model,
+            job.c.scene, job.c.price, job.c.state, job.c.attempts, job.c.error_code, job.c.error,
+            (job.c.request if requests else sa.literal("{}")).label("request"),
         )
         .join(manifest, manifest.c.manifest_no == row.c.manifest_no)
         .outerjoin(job, job.c.job_no == row.c.job_no)
@@ -118,44 +124,75 @@ def _rows_page(connection: sa.Connection, condition: sa.ColumnElement[bool], aft
     return connection.execute(query).all()
 
 
-def _results_of(connection: sa.Connection, page: Sequence[sa.Row[Any]], *, current: bool) -> Iterator[Result]:
-    numbers = [one.job_no for one in page if one.job_no is not None]
-    tasks: dict[int, list[sa.Row[Any]]] = defaultdict(list)
-    for one in connection.execute(sa.select(task).where(task.c.job_no.in_(numbers)).order_by(task.c.task_no)):
-        tasks[one.job_no].append(one)
-    latest = [some[-1].task_no for some in tasks.values()]
-    files: dict[int, list[sa.Row[Any]]] = defaultdict(list)
-    for one in connection.execute(
-        sa.select(video).where(video.c.task_no.in_(latest), video.c.sha256 != "").order_by(video.c.n)
-    ):
-        files[one.task_no].append(one)
-    tried = [one.job_no for one in page if one.attempts]
-    first_tries, lost = _attempts_of(connection, tried)
-    for one in page:
-        if one.job_no is None:
-            yield _invalid_result(one)
-            continue
-        some = tasks.get(one.job_no, [])
-        last = some[-1] if some else None
-        have = files.get(last.task_no, []) if last else []
-        yield _result(one, some, last, have, first_tries.get(one.job_no), lost.get(one.job_no, 0), current)
+class _Page:
+    """Some rows, with what their jobs have: tasks, files, attempts; a query each for the whole page."""
+
+    def __init__(self, connection: sa.Connection, page: Sequence[Any], *, current: bool) -> None:
+        self._page = page
+        self._current = current
+        self._tasks: dict[int, list[Any]] = defaultdict(list)
+        self._files: dict[int, list[Any]] = defaultdict(list)
+        self._begun: dict[int, float] = {}
+        self._lost: dict[int, int] = defaultdict(int)
+        if tried := [one.job_no for one in page if one.attempts]:
+            self._look_up(connection, tried)
+
+    def _look_up(self, connection: sa.Connection, numbers: Sequence[int]) -> None:
+        tasks = sa.select(task).where(task.c.job_no.in_(numbers)).order_by(task.c.task_no)
+        for one in connection.execute(tasks):
+            self._tasks[one.job_no].append(one)
+        latest = [some[-1].task_no for some in self._tasks.values()]
+        files = sa.select(video).where(video.c.task_no.in_(latest), video.c.sha256 != "").order_by(video.c.n)
+        for one in connection.execute(files):
+            self._files[one.task_no].append(one)
+        attempts = sa.select(attempt.c.job_no, attempt.c.begun_at, attempt.c.outcome, attempt.c.price)
+        for job_no, begun_at, outcome, price in connection.execute(attempts.where(attempt.c.job_no.in_(numbers))):
+            self._begun[job_no] = max(self._begun.get(job_no, 0.0), begun_at)
+            if outcome == "paid_lost":
+                self._lost[job_no] += price
+
+    def results(self) -> Iterator[Result]:
+        return (_invalid_result(one) if one.job_no is None else self._result(one) for one in self._page)
+
+    def _result(self, one: Any) -> Result:
+        (
+            _, number, job_no, _, changed, cells, _, name, job_id, provider, model, scene, price, state, attempts,
+            error_code, error, request,
+        ) = one  # fmt: skip
+        tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
+        last = tasks[-1] if tasks else None
+        files = self._files.get(last.task_no, ()) if last else ()
+        bought = bool(tasks) or lost > 0
+        return Result(
+            job_id=job_id,
+            manifest=name,
+            row=number if self._current else None,
+            state=shown_state(_STATES[state], changed=bool(changed)),
+            task_id=last.task_id if last else "",
+            video_urls=tuple(json.loads(last.video_urls)) if last else (),
+            video_paths=tuple(file.path for file in files),
+            scene=scene,
+            provider=provider,
+            model=model,
+            estimated_credits=price,
+            charged_credits=sum(each.charged for each in tasks) + lost if bought else None,
+            refunded_credits=sum(each.refunded for each in tasks) if bought else None,
+            attempts=attempts,
+            submitted_at=last.accepted_at if last else self._begun.get(job_no),
+            finished_at=last.finished_at if last else None,
+            expires_at=last.expires_at if last else None,
+            error_code=error_code,
+            error=error,
+            cells=json.loads(cells),
+            request=json.loads(request) if request != "{}" else {},
+            sha256=tuple(file.sha256 for file in files),
+        )
 
 
-def _attempts_of(connection: sa.Connection, numbers: Sequence[int]) -> tuple[dict[int, float], dict[int, int]]:
-    """When each job was first tried, and what was paid for it and lost."""
-    begun: dict[int, float] = {}
-    lost: dict[int, int] = {}
-    query = sa.select(attempt.c.job_no, attempt.c.begun_at, attempt.c.outcome, attempt.c.price).where(
-        attempt.c.job_no.in_(numbers)
-    )
-    for job_no, begun_at, outcome, price in connection.execute(query):
-        begun[job_no] = max(begun.get(job_no, 0.0), begun_at)
-        if outcome == "paid_lost":
-            lost[job_no] = lost.get(job_no, 0) + price
-    return begun, lost
+_STATES = {state.value: state for state in State}
 
 
-def _invalid_result(one: sa.Row[Any]) -> Result:
+def _invalid_result(one: Any) -> Result:
     said = json.loads(one.problems or '{"values": {}, "problems": []}')
     return Result(
         job_id=one.job_id,
@@ -168,43 +205,6 @@ def _invalid_result(one: sa.Row[Any]) -> Result:
         error_code=said["problems"][0][0] if said["problems"] else "",
         error=" ".join(message for _, message in said["problems"]),
         cells=json.loads(one.cells),
-    )
-
-
-def _result(
-    one: sa.Row[Any],
-    tasks: Sequence[sa.Row[Any]],
-    last: sa.Row[Any] | None,
-    files: Sequence[sa.Row[Any]],
-    begun_at: float | None,
-    lost: int,
-    current: bool,
-) -> Result:
-    request = json.loads(one.request)
-    bought = bool(tasks) or lost > 0
-    return Result(
-        job_id=one.current_id,
-        manifest=one.name,
-        row=one.number if current else None,
-        state=shown_state(State(one.state), changed=bool(one.changed)),
-        task_id=last.task_id if last else "",
-        video_urls=tuple(json.loads(last.video_urls)) if last else (),
-        video_paths=tuple(file.path for file in files),
-        scene=request["scene"],
-        provider=request["provider"],
-        model=request["model"],
-        estimated_credits=one.price,
-        charged_credits=sum(each.charged for each in tasks) + lost if bought else None,
-        refunded_credits=sum(each.refunded for each in tasks) if bought else None,
-        attempts=one.attempts,
-        submitted_at=last.accepted_at if last else begun_at,
-        finished_at=last.finished_at if last else None,
-        expires_at=last.expires_at if last else None,
-        error_code=one.error_code,
-        error=one.error,
-        cells=json.loads(one.cells),
-        request=request,
-        sha256=tuple(file.sha256 for file in files),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchgen.addresses import is_inside
+from batchgen.addresses import Reach, reach_of_url
 from batchgen.api import Api
 from batchgen.api.files import FileHost
 from batchgen.board import Board, Stop, sleep_or
@@ -43,7 +43,7 @@ class Course:
     limit: int | None = None
     wait: bool = True
     download: bool = True
-    loopback: bool = False
+    near: Reach = Reach.PUBLIC
     watch: Callable[[], None] | None = None
 
 
@@ -58,7 +58,7 @@ class Drive:
         self._board = board
         self._config = config
         self._course = course
-        self._files = FileHost(allow_private=course.loopback)
+        self._files = FileHost(near=course.near)
         now, wall = board.clock.now(), board.clock.wall()
         saved = ledger.meta("pacing") or {}
         self._durations = Durations()
@@ -98,7 +98,7 @@ class Drive:
             self._submit_pacer,
             away=Away(rng=rng),
             failures=Failures(config.max_failures),
-            settings=SubmitSettings(limit=course.limit, post_timeout=config.post_timeout),
+            settings=SubmitSettings(course.limit, config.post_timeout, config.idempotent),
             accepted=self._accepted,
         )
 
@@ -225,7 +225,7 @@ async def _drive(
 ) -> None:
     api = Api(base_url, key, post_timeout=config.post_timeout, idempotent=config.idempotent)
     # A service on this machine or this network keeps its videos there too; any other may not send us inside.
-    course = replace(course, loopback=course.loopback or is_inside(base_url))
+    course = replace(course, near=reach_of_url(base_url))
     try:
         stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
         with _signals(stations):

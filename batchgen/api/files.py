@@ -9,17 +9,14 @@ Behind a proxy the proxy resolves names, so there only literal addresses and loc
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import httpx
 
 from batchgen import __version__
-from batchgen.addresses import is_public
+from batchgen.addresses import Reach, is_literal, is_local_name, reach
 from batchgen.api.transport import Transport
 
 MAX_REDIRECTS = 5
-#: Names that a resolver answers from the machine or the house it stands in.
-_LOCAL_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "localdomain", "intranet")
 
 
 class FileRefused(Exception):
@@ -42,20 +39,21 @@ class FileAnswer:
 class FileHost:
     """Opens streams from file hosts. One for a whole run (one event loop); `aclose` it at the end.
 
-    `allow_private` lifts the address check (for a service that is itself on a private address, such as the
-    sandbox). Times are in seconds: `connect_timeout` until the connection stands, `read_timeout` between two
-    reads. Proxies and certificates come from the environment (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
+    Public addresses are allowed, and those as near as the service itself is (`near`): the sandbox on this
+    machine may name files on this machine, a service on this network files on this network. Times are in
+    seconds: `connect_timeout` until the connection stands, `read_timeout` between two reads. Proxies and
+    certificates come from the environment (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
     """
 
     def __init__(
         self,
         *,
-        allow_private: bool = False,
+        near: Reach = Reach.PUBLIC,
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
     ) -> None:
-        check = None if allow_private else _check_address
-        self._transport = Transport(connect_timeout=connect_timeout, check_address=check)
+        self._allowed = frozenset({Reach.PUBLIC, near} - {Reach.NEVER})
+        self._transport = Transport(connect_timeout=connect_timeout, check_address=self._check)
         self._timeout = {"read": read_timeout}
 
     async def aclose(self) -> None:
@@ -95,6 +93,15 @@ class FileHost:
         with _translated(url):
             return await self._transport.handle_async_request(request)
 
+    def _check(self, host: str, _port: int, addresses: Sequence[str]) -> None:
+        """Refuse a host unless every address of it is allowed. No addresses: a proxy will resolve the name."""
+        if addresses or is_literal(host):
+            found = {reach(address) for address in addresses or [host]}
+        else:
+            found = {Reach.PRIVATE if is_local_name(host) else Reach.PUBLIC}
+        if not found <= self._allowed:
+            raise FileRefused(f"{host} is not on the public internet: no file is fetched from there")
+
 
 async def _body(url: httpx.URL, response: httpx.Response) -> AsyncIterator[bytes]:
     with _translated(url):
@@ -121,31 +128,3 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
         parsed = httpx.URL("")
     what = f"a {parsed.scheme}: address" if parsed.scheme else "no web address"
     raise FileRefused(f"{base.host} redirects to {what}" if base else f"the video's URL is {what}")
-
-
-def _check_address(host: str, _port: int, addresses: Sequence[str]) -> None:
-    """Refuse a host unless every address of it is public. No addresses: a proxy will resolve the name."""
-    if addresses:
-        public = all(is_public(address) for address in addresses)
-    else:
-        public = is_public(host) if _is_literal(host) else not _is_local_name(host)
-    if not public:
-        raise FileRefused(
-            f"{host} is not on the public internet; a file is fetched from there only for a service that is not"
-        )
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_local_name(host: str) -> bool:
-    """A name that only means something nearby, or a number that libraries read as an address (127.1)."""
-    name = host.lower().rstrip(".")
-    local = any(name == word or name.endswith("." + word) for word in _LOCAL_NAMES) or "." not in name
-    last = name.rsplit(".", 1)[-1]
-    return local or last.isdigit() or last.startswith("0x")

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from boxes import moov_first
 from raw_host import RawHost, head, ranged, whole
 
+from batchgen.addresses import Reach
 from batchgen.api.files import FileHost
 from batchgen.download import DownloadError, Limits, download
 from batchgen.part import Note, Part
@@ -27,7 +28,7 @@ def failed(target: Path, play: object, limits: Limits | None = None) -> Download
     async def scenario() -> DownloadError:
         async with RawHost([play]) as host:  # type: ignore[list-item]
             with pytest.raises(DownloadError) as caught:
-                await download(FileHost(allow_private=True), host.url(), target, limits or Limits())
+                await download(FileHost(near=Reach.LOOPBACK), host.url(), target, limits or Limits())
             return caught.value
 
     return asyncio.run(scenario())
@@ -158,9 +159,10 @@ def test_a_kill_in_the_middle_leaves_no_half_video_and_a_part_to_go_on_with(tmp_
 import asyncio, os, signal, sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[2])]!r}
 from pathlib import Path
+from batchgen.addresses import Reach
 from batchgen.api.files import FileHost
 from batchgen.download import download
-asyncio.run(download(FileHost(allow_private=True), sys.argv[1], Path({str(target)!r})))
+asyncio.run(download(FileHost(near=Reach.LOOPBACK), sys.argv[1], Path({str(target)!r})))
 """
 
     async def scenario() -> list[int]:
@@ -173,13 +175,15 @@ asyncio.run(download(FileHost(allow_private=True), sys.argv[1], Path({str(target
             child = await asyncio.create_subprocess_exec(sys.executable, "-c", script, host.url())
             try:
                 note = tmp_path / "a.mp4.part.json"
-                while not note.exists() or json.loads(note.read_text())["durable"] < 16_000_000:  # noqa: ASYNC110 - another process writes it
-                    await asyncio.sleep(0.02)
+                while not note.exists() or json.loads(note.read_text())["durable"] < 16_000_000:  # noqa: ASYNC110
+                    assert child.returncode is None, "the download ended by itself"
+                    await asyncio.sleep(0.02)  # another process writes it
             finally:
-                child.kill()
+                with suppress(ProcessLookupError):
+                    child.kill()
                 await child.wait()
             assert not target.exists()
-            await download(FileHost(allow_private=True), host.url(), target, replace(Limits(), pauses=()))
+            await download(FileHost(near=Reach.LOOPBACK), host.url(), target, replace(Limits(), pauses=()))
             return [request.start for request in host.requests]
 
     starts = asyncio.run(scenario())

@@ -9,6 +9,7 @@ import pytest
 from boxes import moov_first
 from raw_host import HANG, RESET, Play, RawHost, Request, cut, head, part, ranged, says, whole
 
+from batchgen.addresses import Reach
 from batchgen.api.files import FileHost
 from batchgen.download import Downloaded, DownloadError, Limits, download, is_whole
 
@@ -57,7 +58,7 @@ def fetch(
 
     async def scenario() -> Ended:
         done: list[Downloaded | DownloadError] = []
-        files = FileHost(allow_private=True, read_timeout=read_timeout)
+        files = FileHost(near=Reach.LOOPBACK, read_timeout=read_timeout)
         async with RawHost([]) as host:
             for number, plays in enumerate(tries):
                 host.plays = [*host.requests_played(), *plays]
@@ -147,7 +148,7 @@ def test_a_shorter_version_replaces_a_longer_part(target: Path) -> None:
 
     async def scenario() -> None:
         async with RawHost(plays) as host:
-            await download(FileHost(allow_private=True), host.url(), target, Limits(sleep=nothing))
+            await download(FileHost(near=Reach.LOOPBACK), host.url(), target, Limits(sleep=nothing))
 
     asyncio.run(scenario())
     assert target.read_bytes() == shorter
@@ -241,7 +242,7 @@ def test_a_whole_part_is_only_renamed(target: Path) -> None:
     """A kill, or a file in use, between the last byte and the renaming costs no second fetch."""
 
     async def scenario() -> int:
-        files = FileHost(allow_private=True)
+        files = FileHost(near=Reach.LOOPBACK)
         async with RawHost([whole(VIDEO)]) as host:
             target.mkdir(parents=True)  # noqa: ASYNC240 - once, in a test
             with pytest.raises(DownloadError) as caught:
@@ -409,7 +410,7 @@ def test_a_cancelled_download_is_gone_on_with(target: Path) -> None:
     """Ctrl-C in the middle of a long video costs only what was on the wire."""
 
     async def scenario() -> list[Request]:
-        files = FileHost(allow_private=True)
+        files = FileHost(near=Reach.LOOPBACK)
         async with RawHost([cut(VIDEO, 5000, how=HANG, **TAG), ranged(VIDEO, **TAG)]) as host:
             worker = asyncio.create_task(download(files, host.url(), target))
             while not (target.parent / "a.mp4.part.json").exists():  # noqa: ASYNC110 - a thread writes it
@@ -471,7 +472,7 @@ def test_downloads_side_by_side_do_not_disturb_each_other(target: Path) -> None:
         return [part(data, request.start, **TAG), data[request.start :]]
 
     async def scenario() -> None:
-        files, limits = FileHost(allow_private=True), Limits(sleep=nothing)
+        files, limits = FileHost(near=Reach.LOOPBACK), Limits(sleep=nothing)
         async with RawHost([play]) as host:
             paths = [target.with_name(f"{n}.mp4") for n in range(24)]
             await asyncio.gather(

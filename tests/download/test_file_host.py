@@ -10,6 +10,7 @@ import pytest
 from raw_host import HANG, RESET, Play, RawHost, Request, head, says, whole
 
 import batchgen.api.files
+from batchgen.addresses import Reach
 from batchgen.api.files import FileAnswer, FileHost, FileRefused, FileTrouble
 
 TLS = Path(__file__).with_name("tls")
@@ -60,7 +61,7 @@ def on_host(plays: list[Play], url: str = "", **options: object) -> tuple[FileAn
     async def scenario() -> tuple[FileAnswer, bytes, list[Request]]:
         async with RawHost(plays) as host:
             target = url.replace("PORT", str(host.port)) or host.url()
-            answer, body = await fetch(FileHost(**{"allow_private": True, **options}), target)  # type: ignore[arg-type]
+            answer, body = await fetch(FileHost(**{"near": Reach.LOOPBACK, **options}), target)  # type: ignore[arg-type]
             return answer, body, host.requests
 
     return asyncio.run(scenario())
@@ -187,7 +188,8 @@ def test_a_redirect_is_looked_at_like_the_url_itself(
     location: str, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a host that counts as public here to one that does not."""
-    monkeypatch.setattr(batchgen.api.files, "is_public", lambda address: address == "127.0.0.1")
+    public = {"127.0.0.1": Reach.PUBLIC}
+    monkeypatch.setattr(batchgen.api.files, "reach", lambda address: public.get(address, Reach.LOOPBACK))
     plays = [says("302 Found", Location=location), whole(BODY)]
     names.hosts |= {"videos.test": "127.0.0.1", "inside.test": "127.0.0.3"}
     words, requests = refused("http://videos.test:PORT/v.mp4", plays)
@@ -195,8 +197,18 @@ def test_a_redirect_is_looked_at_like_the_url_itself(
     assert requests == 1
 
 
+@pytest.mark.parametrize("place", ["10.0.0.1", "169.254.169.254", "[fe80::1]", "inside.test", "0.0.0.1"])
+def test_a_service_on_this_machine_may_not_send_us_further_inside(place: str, names: Names) -> None:
+    """The sandbox's files lie on this machine, so a redirect to the network around it is no file."""
+    names.hosts["inside.test"] = "192.168.1.1"
+    plays = [says("302 Found", Location=f"http://{place}/v.mp4")]
+    words, requests = refused("http://127.0.0.1:PORT/", plays, near=Reach.LOOPBACK)
+    assert place.strip("[]") in words
+    assert requests == 1
+
+
 def test_a_redirect_without_end_is_refused() -> None:
-    words, requests = refused("http://127.0.0.1:PORT/", [says("302 Found", Location="/")], allow_private=True)
+    words, requests = refused("http://127.0.0.1:PORT/", [says("302 Found", Location="/")], near=Reach.LOOPBACK)
     assert "redirects more than 5 times" in words
     assert requests == 6
 
@@ -245,7 +257,7 @@ def test_an_error_of_the_reader_is_not_taken_for_the_hosts() -> None:
     """A full disk while the stream is open stays a full disk."""
 
     async def scenario() -> None:
-        async with RawHost([whole(BODY)]) as host, FileHost(allow_private=True).stream(host.url()):
+        async with RawHost([whole(BODY)]) as host, FileHost(near=Reach.LOOPBACK).stream(host.url()):
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
@@ -289,9 +301,9 @@ def test_certificates_are_checked_against_the_name_not_the_address(
         async with RawHost([whole(BODY)], tls=context) as host:
             names.hosts |= {"videos.test": "127.0.0.1", "other.test": "127.0.0.1"}
             with pytest.raises(FileTrouble):
-                await fetch(FileHost(allow_private=True), f"https://videos.test:{host.port}/")
+                await fetch(FileHost(near=Reach.LOOPBACK), f"https://videos.test:{host.port}/")
             monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "authority.pem"))
-            files = FileHost(allow_private=True)
+            files = FileHost(near=Reach.LOOPBACK)
             _, body = await fetch(files, f"https://videos.test:{host.port}/v.mp4")
             assert body == BODY
             with pytest.raises(FileTrouble):

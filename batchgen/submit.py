@@ -22,6 +22,8 @@ from batchgen.pacing import Away, Failures, SubmitPacer, retry_after
 #: Jobs read from the ledger at once, and POSTs open at once at most.
 PAGE = 500
 MOST_OPEN = 256
+#: Seconds before a doubt is asked again, where the service honours Idempotency-Key.
+ASK_AGAIN_AFTER = (1.0, 4.0, 15.0)
 
 
 class Halted(Exception):
@@ -38,10 +40,14 @@ class SubmitApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SubmitSettings:
-    """`limit`: so many jobs in this run at most (None: all). `post_timeout`: seconds for one POST in all."""
+    """`limit`: so many jobs in this run at most (None: all). `post_timeout`: seconds for one POST in all.
+
+    `idempotent`: the service is *configured* to honour Idempotency-Key, so a doubt may be asked again.
+    """
 
     limit: int | None = None
     post_timeout: float = 120.0
+    idempotent: bool = False
 
 
 class Submitter:
@@ -174,7 +180,32 @@ class Submitter:
         if attempt is None:
             self._not_sent(job, outcome)
             return
+        if self._settings.idempotent:
+            outcome = await self._ask_again(attempt, outcome)
         await self._settle(job, attempt, outcome)
+
+    async def _ask_again(self, attempt: Attempt, outcome: Outcome) -> Outcome:
+        """The same attempt once more, with the same key and bytes: such a service answers what it did before.
+
+        Only where the service is configured to honour the key. `not_after` moves first, durably: until then
+        nobody may say that it was not charged.
+        """
+        for pause in ASK_AGAIN_AFTER:
+            if outcome.kind is not OutcomeKind.IN_DOUBT or not self._board.submitting:
+                return outcome
+            await asyncio.sleep(pause)
+            until = self._board.clock.wall() + self._settings.post_timeout + 30.0
+
+            async def extend(until: float = until) -> None:
+                await self._ledger.extend(attempt, until)
+
+            try:
+                answer = await self._api.submit(attempt.body, attempt.idempotency_key, extend)
+            except LedgerWriteError:
+                return outcome
+            if answer.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED):
+                outcome = answer
+        return outcome
 
     def _not_sent(self, job: Pending, outcome: Outcome) -> None:
         """No attempt began: nothing is in the ledger, and the job waits as before."""

@@ -108,6 +108,10 @@ class Ledger:
         await self._writer.write(attempts.begin, attempt)
         failpoint.reached("begin.after")
 
+    async def extend(self, attempt: Attempt, not_after: float) -> None:
+        """Move `not_after` of an open attempt that is about to be sent once more."""
+        await self._writer.write(attempts.extend, (attempt.attempt_id, not_after))
+
     async def end(self, attempt: Attempt, outcome: Outcome, at: float) -> Outcome:
         """Write an outcome down; returns it, or the doubt that it became (a task id known already).
 

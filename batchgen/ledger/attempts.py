@@ -148,6 +148,15 @@ def end(connection: sa.Connection, ended: Sequence[Ended]) -> list[None]:
     return [None] * len(ended)
 
 
+def extend(connection: sa.Connection, some: Sequence[tuple[int, float]]) -> list[None]:
+    """Open attempts that are sent once more: the time after which nothing of them can arrive moves."""
+    for attempt_id, not_after in some:
+        still_open = (attempt.c.attempt_id == attempt_id) & attempt.c.outcome.is_(None)
+        if connection.execute(sa.update(attempt).where(still_open).values(not_after=not_after)).rowcount != 1:
+            raise RuntimeError("an attempt that has ended was about to be sent again")
+    return [None] * len(some)
+
+
 def charge(one: Ended) -> int:
     """What an accepted attempt costs: what the answer states, else the price frozen at begin."""
     stated = one.outcome.charged_credits

@@ -235,17 +235,17 @@ def _make(path: Path, service: str) -> None:
     new = path.with_name(f"{path.name}.new")
     for leftover in (new, new.with_name(f"{new.name}-journal")):
         leftover.unlink(missing_ok=True)
-    with Store(new, _engine(new, read_only=False, journal="DELETE"), read_only=False) as store:
-        with store.begin() as connection:
-            metadata.create_all(connection)
-            connection.execute(account.insert().values(account_no=1))
-            for key, value in (
-                ("format_version", FORMAT_VERSION),
-                ("ledger_id", str(uuid.uuid4())),
-                ("service", service),
-                ("created_at", time.time()),
-            ):
-                set_meta_value(connection, key, value)
+    engine = _engine(new, read_only=False, journal="DELETE")
+    with Store(new, engine, read_only=False) as store, store.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(account.insert().values(account_no=1))
+        for key, value in (
+            ("format_version", FORMAT_VERSION),
+            ("ledger_id", str(uuid.uuid4())),
+            ("service", service),
+            ("created_at", time.time()),
+        ):
+            set_meta_value(connection, key, value)
     new.replace(path)
     if sys.platform != "win32":  # a folder can't be opened there, and needs no sync
         folder = os.open(path.parent, os.O_RDONLY)

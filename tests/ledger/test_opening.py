@@ -29,6 +29,18 @@ def test_a_newer_format_is_refused(tmp_path: Path, opened: str) -> None:
     assert told.value.code == "other_format"
 
 
+def test_a_ledger_that_a_killed_start_left_half_made_is_no_ledger(tmp_path: Path) -> None:
+    half = tmp_path / "ledger.sqlite3.new"
+    half.write_bytes(b"SQLite format 3\0 and no more")
+    half.with_name(f"{half.name}-journal").write_bytes(b"of something else")
+    with pytest.raises(LedgerError) as told:
+        Store.read(tmp_path)
+    assert told.value.code == "no_ledger"
+    with Till(tmp_path) as till:
+        assert till.ledger.credits().charged == 0
+    assert not half.exists()
+
+
 def test_a_second_process_is_told_who_holds_the_ledger(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path

@@ -9,12 +9,20 @@ from batchgen.reply.body import at, one_line, task_id_of, unfolded
 
 _FINE = {"", "success", "successful", "succeeded", "ok", "accepted", "created", "true", "null", "none"}
 _SAID = (
-    "message", "msg", "detail", "error_description", "title", "description", "reason", "errorMessage",
+    "message", "msg", "status_msg", "detail", "error_description", "title", "description", "reason", "errorMessage",
     "error_message", "errmsg", "errorMsg", "code", "type", "error_type", "errorCode", "error_code", "status",
     "error", "errors", "fallback_suggestion",
 )  # fmt: skip
+#: Where an envelope keeps its own code and words apart from the answer (MiniMax and others).
+_ASIDE = ("base_resp", "baseResp", "meta", "header", "status")
 _CODES = ("code", "statusCode", "status_code", "errorCode", "error_code", "errcode", "status")
-_ERRORS = (("error",), ("data", "error"), ("errors", 0), ("detail", 0))
+_ERRORS: tuple[tuple[str | int, ...], ...] = (
+    ("error",),
+    ("data", "error"),
+    ("errors", 0),
+    ("detail", 0),
+    *((key,) for key in _ASIDE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,7 @@ def complaint_of(body: Any) -> Complaint | None:
     if _declares(body):
         return _gather(body)
     lone = body.get("message") or body.get("msg")
-    if isinstance(lone, str) and not task_id_of(body):
-        return _gather(body)
-    return None
+    return _gather(body) if isinstance(lone, str) and not task_id_of(body) else None
 
 
 def error_text(body: Any) -> Complaint:
@@ -92,12 +98,23 @@ def _declares(body: dict[str, Any]) -> bool:
         return True
     if any(_denies(body.get(key)) for key in ("success", "ok")):
         return True
-    if any(not _is_fine(body.get(key)) for key in ("code", "statusCode", "errcode")):
+    if any(not _is_fine(body.get(key)) for key in ("code", "statusCode", "errcode")) and not _blessed(body):
+        return True
+    aside = [layer for key in _ASIDE if isinstance(layer := body.get(key), dict)]
+    if any(not _is_fine(layer.get(key)) for layer in aside for key in ("code", "status_code")):
         return True
     status = body.get("status")
     if isinstance(status, int) and not isinstance(status, bool) and status >= 400:
         return True
-    return status in ("error", "fail", "failure") and not task_id_of(body)
+    return status == "error" or (status in ("fail", "failure") and not task_id_of(body))
+
+
+def _blessed(body: dict[str, Any]) -> bool:
+    """A house number for success (`{"code": 1, "msg": "success"}`): unknown, but the words say that it is."""
+    number = _number(body.get("code"))
+    text = body.get("message") or body.get("msg")
+    good = isinstance(text, str) and bool(text.strip()) and plain_word(text) in {*_FINE, "操作成功", "成功"}
+    return good and number is not None and number > 0 and not 100 <= number <= 999
 
 
 def _full(value: Any) -> bool:
@@ -171,7 +188,7 @@ def _collect(value: Any, texts: list[str], *, depth: int) -> None:
 
 def _message(objects: list[dict[str, Any]], texts: list[str]) -> str:
     """The sentence for a person, with what else it says of amounts and waiting."""
-    keys = ("message", "msg", "detail", "error_description", "errorMessage", "title", "error")
+    keys = ("message", "msg", "status_msg", "detail", "error_description", "errorMessage", "title", "error")
     named = (one.get(key) for one in reversed(objects) for key in keys)
     text = next((t for t in named if isinstance(t, str) and t.strip()), "")
     if not text:

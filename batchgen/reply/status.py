@@ -35,7 +35,7 @@ _FLAGS = {0: State.RUNNING, 1: State.SUCCEEDED, 2: State.FAILED, 3: State.FAILED
 #: Where a task may stand in an answer, from the outside in.
 _LAYERS: tuple[tuple[str | int, ...], ...] = (
     (), ("data",), ("data", 0), ("task",), ("data", "task"), ("output",), ("result",), ("data", "result"),
-    ("response",), ("data", "response"),
+    ("response",), ("data", "response"), ("data", "attributes"), ("jobs", 0), ("status",),
 )  # fmt: skip
 
 
@@ -177,7 +177,8 @@ def _error(body: Any, layers: list[dict[str, Any]]) -> tuple[str, str]:
     )
     code = next((str(c) for c in codes if isinstance(c, str | int) and not isinstance(c, bool) and c), "")
     keys = (
-        "errorMessage", "error_message", "failMsg", "failure", "fail_reason", "error", "message", "detail",
+        "errorMessage", "error_message", "failMsg", "failure", "fail_reason", "failure_reason",
+        "task_status_msg", "error", "message", "detail",
         "msg", "reason",
     )  # fmt: skip
     texts = (one.get(key) for one in objects for key in keys)

@@ -47,6 +47,10 @@ PLACES: tuple[tuple[str | int, ...], ...] = (
     ("data", "taskInfo"),
     ("taskResult",),
     ("data", "taskResult"),
+    ("task_result",),
+    ("data", "task_result"),
+    ("assets",),
+    ("data", "assets"),
     ("urls",),
     ("data", "urls"),
     ("unsigned_urls",),
@@ -61,15 +65,22 @@ PLACES: tuple[tuple[str | int, ...], ...] = (
 #: The keys of an object that hold its video, in order.
 _VIDEO_KEYS = (
     "videoUrls", "video_urls", "videoUrl", "video_url", "resultUrls", "result_urls", "url", "uri", "video",
-    "videos", "results", "output", "outputs", "content", "src", "download_url", "downloadUrl",
+    "videos", "results", "output", "outputs", "content", "src", "urls", "download_url",
+    "downloadUrl",
 )  # fmt: skip
 #: Words in a key below which nothing is ours to take.
 _NOT_OURS = re.compile(
     r"input|response_?url|param|request|option|prompt|image|thumb|cover|poster|preview|callback|webhook|cancel|status|poll"
-    r"|first_?frame|last_?frame|reference|source|origin|self|links?$|docs?|help|billing|audio|gif|metadata",
+    r"|first_?frame|last_?frame|reference|source|origin|self|links$|docs?|help|billing|audio|gif|metadata",
     re.IGNORECASE,
 )
+#: Words in a key below which a URL is probably a video, whatever its name.
+_PROBABLY = re.compile(r"video|result|output|response|sample|creation|artifact|asset|media|download", re.IGNORECASE)
 _VIDEO_FILE = re.compile(r"\.(?:mp4|m4v|mov|webm|mkv)$", re.IGNORECASE)
+_OTHER_FILE = re.compile(
+    r"\.(?:jpe?g|png|webp|gif|avif|svg|bmp|heic|mp3|wav|m4a|aac|ogg|flac|json|html?|txt|vtt|srt|zip)$",
+    re.IGNORECASE,
+)
 
 
 def video_urls_of(body: Any, *, ended: bool) -> tuple[str, ...]:
@@ -121,21 +132,23 @@ def _is_picture(value: dict[str, Any]) -> bool:
     )
 
 
-def _video_files(value: Any, depth: int = 0) -> Iterator[str]:
-    """The last resort: any URL of a video file that does not stand below a key of somebody else."""
+def _video_files(value: Any, *, probable: bool = False, depth: int = 0) -> Iterator[str]:
+    """The last resort: a URL of a video file, or one below a key that speaks of videos, unless it stands
+    below a key of somebody else."""
     value = unfolded(value)
     if depth > 8:
         return
     if isinstance(value, str):
-        if is_web_url(value) and _VIDEO_FILE.search(urlsplit(value.strip()).path):
+        if is_web_url(value) and (probable or _VIDEO_FILE.search(urlsplit(value.strip()).path)):
             yield value.strip()
     elif isinstance(value, list):
         for inner in value[:100]:
-            yield from _video_files(inner, depth + 1)
+            yield from _video_files(inner, probable=probable, depth=depth + 1)
     elif isinstance(value, dict) and not _is_picture(value):
         for key, inner in value.items():
             if not _NOT_OURS.search(key):
-                yield from _video_files(inner, depth + 1)
+                named = probable or _PROBABLY.search(key) is not None
+                yield from _video_files(inner, probable=named, depth=depth + 1)
 
 
 def _echoed(body: Any) -> frozenset[str]:
@@ -164,7 +177,9 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _unique(urls: Iterator[str], sent: frozenset[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(url for url in urls if url not in sent))
+    """What is left without repeats, without what was sent, and without pictures, sounds and pages."""
+    ours = (url for url in urls if url not in sent and not _OTHER_FILE.search(urlsplit(url).path))
+    return tuple(dict.fromkeys(ours))
 
 
 def is_web_url(text: str) -> bool:

@@ -16,6 +16,11 @@ def plain(text: str) -> str:
 NO_CREDITS = re.compile(
     r"insufficient (?:\w+ )?(?:credits?|quota|balance|funds?)\b"
     r"|\bnot enough (?:\w+ )?(?:credits?|quota|balance|funds?)\b"
+    r"|(?:\bnot|n['’]t) have (?:enough|sufficient) (?:\w+ )?(?:credits?|balance|funds?)\b"
+    r"|\b(?:credits?|quota|balance|funds?) (?:is|are) ?(?:not|n['’]t) (?:enough|sufficient)\b"
+    r"|\b(?:credits?|quota|balance|funds?) (?:isn|aren)['’]t (?:enough|sufficient)\b|\bquota not enough\b"
+    r"|\bexhausted (?:\w+ ){0,3}(?:credits?|balance)\b|\bbilling (?:hard )?limit\b"
+    r"|\bresource pack\w* (?:\w+ )?(?:exhausted|depleted)\b"
     r"|\b(?:out|run out|ran out) of (?:\w+ )?(?:credits?|quota|balance|funds?)\b"
     r"|\bno (?:remaining|available|more) (?:credits?|balance|funds?)\b"
     r"|\bno (?:credits?|balance|funds?) (?:left|remaining|available)\b"
@@ -61,7 +66,7 @@ AT_ONCE_HINT = re.compile(
 #: Too many a second.
 TOO_FAST = re.compile(
     r"\brate ?limit|\btoo many requests\b|\bfrequency (?:is )?too high\b|\btoo frequent|\bthrottled\b"
-    r"|\b(?:requests?|calls?) per (?:second|minute|hour)\b|\brequests? too (?:fast|often)\b"
+    r"|\b(?:requests?|calls?) per (?:second|minute|hour)\b|\brequests? too (?:fast|often)\b|过于频繁"
 )
 TOO_FAST_ALONE = re.compile(r"(?:throttling|resource exhausted|quota exceeded|slow down)[.!]?")
 #: The service's own words for a request that it did not carry out (ShipAny template).

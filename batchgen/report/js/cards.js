@@ -8,6 +8,12 @@ function videosOf(text) {
   };
 }
 
+/** The prompt; a job without one is called by its scene and id. */
+function titleOf(text, scene) {
+  const words = scene.replaceAll("-", " ");
+  return text.prompt || [words.slice(0, 1).toUpperCase() + words.slice(1), text.job_id].filter(Boolean).join(" ") || "No prompt";
+}
+
 const shortModel = (model) => model.split("/").slice(-3).join("/");
 
 /** Fill (or fill again) a card with job i, which is the `place`th of `count`. */
@@ -16,14 +22,14 @@ function fillCard(card, i, place, count, page) {
   const text = jobs.text(i);
   const state = jobs.name("state", i);
   const { files } = videosOf(text);
-  const name = text.prompt || text.job_id || "No prompt";
+  const name = titleOf(text, jobs.name("scene", i));
   card.dataset.job = i;
   card.dataset.tone = stateTone(state);
   card.setAttribute("aria-posinset", place + 1);
   card.setAttribute("aria-setsize", count);
   card.setAttribute("aria-label", `${stateLabel(state)}: ${name.slice(0, 160)}`);
   const prompt = one(".prompt", card);
-  prompt.textContent = name;
+  one("span", prompt).textContent = name;
   prompt.title = "Show everything about this job";
   const charged = jobs.number("charged_credits", i);
   const words = [];
@@ -91,17 +97,19 @@ function lookAt(card, page) {
     }
     const picture = copyOf(canvas);
     const shape = (canvas.width / canvas.height) * (still.clientHeight / still.clientWidth);
-    picture.classList.toggle("fills", Math.abs(shape - 1) < 0.04); // no hairline at the edges
-    still.replaceChildren(picture);
+    const fills = Math.abs(shape - 1) < 0.04; // no hairline at the edges
+    picture.classList.toggle("fills", fills);
+    still.replaceChildren(...(fills ? [picture] : [copyOf(canvas, 32), picture]));
     const length = one(".length", card);
     if (!length.textContent && Number.isFinite(canvas.seconds)) length.textContent = clock(canvas.seconds);
   });
 }
 
-/** One canvas can stand in one place only. */
-function copyOf(canvas) {
-  const copy = make("canvas", { width: canvas.width, height: canvas.height, "aria-hidden": "true" });
-  copy.getContext("2d").drawImage(canvas, 0, 0);
+/** One canvas can stand in one place only. A copy of a few pixels is the soft ground behind another shape. */
+function copyOf(canvas, width = canvas.width) {
+  const height = Math.round((canvas.height * width) / canvas.width);
+  const copy = make("canvas", { width, height, class: width < canvas.width ? "ground" : null, "aria-hidden": "true" });
+  copy.getContext("2d").drawImage(canvas, 0, 0, width, height);
   return copy;
 }
 

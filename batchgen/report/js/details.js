@@ -60,7 +60,7 @@ class Details {
     facts.replaceChildren(
       this.head(place, gallery.list.length),
       make("p", { class: "badge" }, icon(stateIcon(state)), stateLabel(state)),
-      make("h2", { id: "details-title" }, text.prompt || text.job_id || "No prompt"),
+      make("h2", { id: "details-title" }, titleOf(text, jobs.name("scene", i))),
       this.advice(i, text, state) ?? "",
       this.marks(i),
       this.table(i, text, files, links),

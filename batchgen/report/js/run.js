@@ -3,12 +3,8 @@
 function runReport(page, root) {
   const { jobs } = page;
   const width = Math.max(280, root.clientWidth - (innerWidth < 700 ? 36 : 52));
-  const column = (...panels) => make("div", { class: "column" }, panels);
-  root.replaceChildren(
-    timelinePanel(jobs, width),
-    column(creditsPanel(page), durationPanel(jobs)),
-    column(troublePanel(page), factsPanel(page.meta, jobs)),
-  );
+  const panels = [troublePanel(page), durationPanel(jobs), creditsPanel(page), factsPanel(page.meta, jobs)];
+  root.replaceChildren(timelinePanel(jobs, width), make("div", { class: "flow" }, panels));
 }
 
 function panel(title, lead, ...children) {
@@ -78,7 +74,7 @@ function troublePanel(page) {
       make("p", {}, jobs.text(first).error || null),
       step ? make("p", { class: "step" }, withCode(step)) : null);
   };
-  if (!sorted.length) return panel("What needs attention", "Nothing. Every job has its video or is on its way.");
+  if (!sorted.length) return panel("What needs attention", "Nothing: no job failed, and none waits for a decision.");
   return panel("What needs attention", null, make("ul", { class: "trouble" }, sorted.map(item)));
 }
 

@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from batchgen.config import Config
 from batchgen.download import Downloaded, download
 from batchgen.errors import BatchgenError, Exit
 from batchgen.job import State, TaskStatus
-from batchgen.ledger import Ledger
+from batchgen.ledger import Ledger, Store, views
 from batchgen.ledger.tasks import OpenTask, Video, open_tasks
-from batchgen.outputs import write_results_csv
+from batchgen.outputs import read_page, write_results_csv
 from batchgen.pacing import Away, Durations, Failures, PollPacer, PollSchedule, SubmitPacer
 from batchgen.poll import Poller
 from batchgen.progress import Progress
@@ -37,14 +37,14 @@ RESULTS_EVERY, RESULTS_SHARE = 1.0, 0.05
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What one run is to do: submit or only collect, how long to wait, whether to download."""
+    """What one run is to do. `watch` is told the address of the live page (None: no such page)."""
 
     submit: bool = True
     limit: int | None = None
     wait: bool = True
     download: bool = True
     near: Reach = Reach.PUBLIC
-    watch: Callable[[], None] | None = None
+    watch: Callable[[str], None] | None = None
 
 
 class Drive:
@@ -228,14 +228,30 @@ async def _drive(
     course = replace(course, near=reach_of_url(base_url))
     try:
         stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
-        with _signals(stations):
-            showing = asyncio.create_task(_show(progress))
-            try:
-                await stations.run()
-            finally:
-                showing.cancel()
+        async with _watched(ledger.out, course):
+            with _signals(stations):
+                showing = asyncio.create_task(_show(progress))
+                try:
+                    await stations.run()
+                finally:
+                    showing.cancel()
     finally:
         await api.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _watched(out: Path, course: Course) -> AsyncIterator[None]:
+    """The live page for as long as the run goes on, if somebody wants it."""
+    if course.watch is None:
+        yield
+        return
+    from batchgen.report.live import watch
+
+    with Store.read(out) as store, store.begin() as connection:
+        other = views.other_columns(connection)
+    async with watch(lambda: read_page(out), other, out) as url:
+        course.watch(url)
+        yield
 
 
 async def _show(progress: Progress) -> None:

@@ -29,6 +29,8 @@ from batchgen.secret import Secret
 from batchgen.status import Status
 
 SANDBOX_SERVICE = "sandbox"
+#: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
+MOST_ON_A_PAGE = 100_000
 
 
 class ManifestProblems(ManifestError):
@@ -85,6 +87,7 @@ class RunOptions:
     tell: Callable[[str], None] = lambda _sentence: None
     ask_key: Callable[[], Secret | None] = lambda: None
     sandbox_options: Any = None
+    watch: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +316,9 @@ def finish(
     recovered: int = 0,
 ) -> Ended:
     """Write the results for the last time and sum up."""
-    write_results_csv(out)
-    write_report_html(out)
+    lines = write_results_csv(out)
+    if lines <= MOST_ON_A_PAGE:
+        write_report_html(out)
     with Store.read(out) as store, store.begin() as connection:
         status = Status.of(connection, out)
     exit_ = status.exit(stops, no_wait=not options.wait, no_download=not options.download)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from batchgen import __version__, failpoint
-from batchgen.job import WAITING
+from batchgen.job import WAITING, Result
 from batchgen.ledger import Store, views
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import attempt, task
@@ -34,6 +34,12 @@ def write_report_html(out: Path) -> Path:
         other = views.other_columns(connection)
         write_report(out / REPORT, views.results(connection), summary_of(connection, out), other)
     return out / REPORT
+
+
+def read_page(out: Path) -> tuple[Summary, list[Result]]:
+    """What the live page shows: the numbers and the results of one moment."""
+    with Store.read(out) as store, store.begin() as connection:
+        return summary_of(connection, out), list(views.results(connection))
 
 
 def summary_of(connection: sa.Connection, out: Path) -> Summary:

@@ -34,6 +34,7 @@ class Status:
     pending_credits: int
     files_missing: int
     running: bool
+    urls_die_at: float | None = None
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -48,6 +49,7 @@ class Status:
             pending_credits=pending_credits,
             files_missing=views.files_missing(connection),
             running=running,
+            urls_die_at=views.urls_die_at(connection),
         )
 
     @property
@@ -143,6 +145,17 @@ def next_steps(status: Status) -> list[str]:
         )
     if status.waiting or status.files_missing:
         steps.append(f"Fetch what is still being made: batchgen collect {out}")
+    if status.files_missing and status.urls_die_at is not None:
+        left = status.urls_die_at - time.time()
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.urls_die_at))
+        steps.append(
+            f"{_number(status.files_missing, 'video')} not downloaded; the first URL "
+            + (
+                f"dies at {when} (a day after it was made, unless the service says otherwise)."
+                if left > 0
+                else f"died at {when}; the service may still give a fresh one."
+            )
+        )
     if status.pending:
         steps.append(
             f"{_number(status.pending, 'job')} ({status.pending_credits:,} credits) not submitted yet: "

@@ -153,16 +153,20 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
+@click.option("--watch", is_flag=True, help="Serve the page of videos meanwhile, on this machine only.")
 @shared.as_json
 @shared.quiet
 def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
     from batchgen import flow
-    from batchgen.cli.run import _ask_key, end
+    from batchgen.cli.run import _ask_key, _tell_page, end
     from batchgen.progress import Progress
 
     options = flow.RunOptions(
-        download=not flags["no_download"], progress=Progress.choose(quiet=flags["quiet"]), ask_key=_ask_key
+        download=not flags["no_download"],
+        progress=Progress.choose(quiet=flags["quiet"]),
+        ask_key=_ask_key,
+        watch=_tell_page if flags["watch"] else None,
     )
     try:
         ended = flow.collect(out, shared.config_of(flags), options)

@@ -34,6 +34,7 @@ from batchgen.errors import BatchgenError, Exit
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted; `collect` fetches the videos later.")
 @shared.setting("deadline", "TIME")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
+@click.option("--watch", is_flag=True, help="Serve the page of videos while the run goes on, on this machine only.")
 @shared.as_json
 @shared.quiet
 def run_command(**flags: Any) -> int:
@@ -66,6 +67,7 @@ def run_command(**flags: Any) -> int:
             confirm=None if flags["yes"] else lambda preview: _confirm(preview, quiet=flags["quiet"]),
             tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
             ask_key=_ask_key,
+            watch=_tell_page if flags["watch"] else None,
         )
         ended = flow.run(flags["manifests"], config, options)
     except flow.ManifestProblems as error:
@@ -112,6 +114,10 @@ def _confirm(preview: Any, *, quiet: bool) -> bool:
         return False
     sum_ = preview.plan.to_submit
     return click.confirm(f"Submit {sum_.jobs:,} jobs for {sum_.credits:,} credits?", default=False, err=True)
+
+
+def _tell_page(url: str) -> None:
+    click.echo(f"Watch it at {url}", err=True)
 
 
 def _ask_key() -> Any:

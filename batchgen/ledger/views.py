@@ -92,6 +92,13 @@ def files_missing(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def urls_die_at(connection: sa.Connection) -> float | None:
+    """When the first URL of a video that is not on disk dies; None when all are here."""
+    here = sa.exists().where(video.c.task_no == task.c.task_no, video.c.sha256 != "")
+    query = sa.select(sa.func.min(task.c.expires_at)).where(task.c.state == State.SUCCEEDED.value, ~here)
+    return connection.execute(query).scalar()
+
+
 def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Result]:
     """One Result for each row of the last run's manifests in order, then one for each other job.
 

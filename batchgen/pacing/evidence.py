@@ -12,8 +12,8 @@ import math
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
-#: Windows that services are seen to use, in seconds.
-WINDOWS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+#: Windows that services are seen to use, in seconds. One that is longer is met by parking, not by pacing.
+WINDOWS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 #: Accepted POSTs that are remembered.
 REMEMBERED = 4000
 #: Throttled POSTs that are remembered: services change, and others may use the same key.

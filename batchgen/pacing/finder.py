@@ -56,6 +56,7 @@ class RateFinder:
         self._next = -math.inf
         self._evidence = Evidence()
         self._quickest = math.inf  # the shortest answer time seen: about a round trip
+        self._usual = 0.1  # the usual answer time of an accepted POST
         self._event_at = -math.inf  # when the last event was noticed
         self._cycle_from = now  # when POSTs began to get through after the last event
         self._events_in_a_row = 0
@@ -113,7 +114,7 @@ class RateFinder:
             self._guard.begin(now)
         slot = 1 / self.rate
         if self._alone:
-            slot = max(slot, 1.5 * min(self._quickest, 5.0) + 0.02)
+            slot = 1.5 * min(self._usual, 20.0) + 0.02
         exact = self.finding or self._guard is not None
         late = CATCH_UP if exact else min(CATCH_UP, max(slot, 0.005))
         self._next = (self._next if now - self._next <= late else now) + slot
@@ -126,6 +127,7 @@ class RateFinder:
         """A POST got through."""
         took = now - began
         self._quickest = min(self._quickest * 1.01, took)
+        self._usual += 0.2 * (took - self._usual)
         self._evidence.accepted(began)
         if self.finding:
             rise = RISE * min(3.0, 1 + self.rate / 200) / (1 + took)
@@ -163,7 +165,7 @@ class RateFinder:
         if not self._fell_back:
             if retry_after is None:
                 self._belief = self._guard = None  # until one gets through
-                self._set(self.rate / 2)
+                self.target = self.rate
             else:
                 self._learn(gate)
         self._try_at = gate + self._patience()

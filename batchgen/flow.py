@@ -136,7 +136,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
         ledger = Ledger.open(out, name)
         try:
             _take_in(ledger, paths, preview, prices, config, options)
-            course = Course(limit=options.limit, wait=options.wait, download=options.download)
+            course = Course(True, options.limit, options.wait, options.download, options.watch)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
@@ -331,7 +331,7 @@ def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     with service(out, config, options) as (base_url, key, name):
         ledger = Ledger.open(out, name)
         try:
-            course = Course(submit=False, download=options.download)
+            course = Course(False, download=options.download, watch=options.watch)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()

@@ -136,7 +136,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
         ledger = Ledger.open(out, name)
         try:
             _take_in(ledger, paths, preview, prices, config, options)
-            course = Course(True, options.limit, options.wait, options.download, options.watch)
+            course = Course(True, options.limit, options.wait, options.download, watch=options.watch)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()

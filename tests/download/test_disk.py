@@ -175,7 +175,7 @@ asyncio.run(download(FileHost(near=Reach.LOOPBACK), sys.argv[1], Path({str(targe
             child = await asyncio.create_subprocess_exec(sys.executable, "-c", script, host.url())
             try:
                 note = tmp_path / "a.mp4.part.json"
-                while not note.exists() or json.loads(note.read_text())["durable"] < 16_000_000:  # noqa: ASYNC110
+                while not note.exists() or json.loads(note.read_text())["durable"] < 16_000_000:
                     assert child.returncode is None, "the download ended by itself"
                     await asyncio.sleep(0.02)  # another process writes it
             finally:

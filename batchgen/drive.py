@@ -229,7 +229,7 @@ async def _drive(
     try:
         stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
         async with _watched(ledger.out, course):
-            with _signals(stations):
+            with _signals(stations, progress):
                 showing = asyncio.create_task(_show(progress))
                 try:
                     await stations.run()
@@ -262,7 +262,7 @@ async def _show(progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def _signals(stations: Drive) -> Iterator[None]:
+def _signals(stations: Drive, progress: Progress) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops gently, the second leaves at once: the ledger is safe either way."""
     count = 0
     loop = asyncio.get_running_loop()
@@ -278,6 +278,12 @@ def _signals(stations: Drive) -> Iterator[None]:
             "\nStopping: no further submissions; waiting for answers on their way. Ctrl-C again leaves.\n"
         )
         loop.call_soon_threadsafe(stations.interrupt)
+
+    def stop() -> None:
+        progress.tell(
+            "Stopping: nothing more is submitted; answers on their way are waited for. Ctrl-C again leaves."
+        )
+        stations.interrupt()
 
     before = {}
     for number in (signal.SIGINT, signal.SIGTERM):

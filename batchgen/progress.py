@@ -15,6 +15,8 @@ from batchgen.job import TERMINAL, State
 #: Seconds between two plain lines.
 PLAIN_EVERY = 10.0
 
+_BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}"
+
 _SLOW = {
     "rate": "the rate that was told",
     "in_flight": "the number of tasks in flight",
@@ -64,7 +66,7 @@ class Progress:
                         file=self._stream,
                         dynamic_ncols=True,
                         leave=True,
-                        bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {postfix}",
+                        bar_format=_BAR,
                         ascii=not _can_draw(self._stream),
                     )
                 )
@@ -106,13 +108,13 @@ class Progress:
         for bar, (value, total) in zip(self._bars, values, strict=True):
             bar.total = total
             bar.n = value
-        self._bars[0].set_postfix_str(self._slow_line(), refresh=False)
+        self._bars[0].bar_format = _BAR + _literal(self._slow_line())
         notes = []
         if board.states[State.FAILED] + board.states[State.REJECTED]:
             notes.append(f"{board.states[State.FAILED] + board.states[State.REJECTED]} without a video")
         if board.states[State.IN_DOUBT]:
             notes.append(f"{board.states[State.IN_DOUBT]} in doubt")
-        self._bars[1].set_postfix_str(", ".join(notes), refresh=False)
+        self._bars[1].bar_format = _BAR + _literal(", ".join(notes))
         for bar in self._bars:
             bar.refresh()
 
@@ -126,6 +128,13 @@ class Progress:
         if board.submitted < 5 or elapsed < 5:
             return why
         return f"{_duration(left * elapsed / board.submitted)} left; limit: {why}" if why else ""
+
+    def tell(self, sentence: str) -> None:
+        """Say something above the bars."""
+        if self._bars:
+            tqdm.write(sentence, file=self._stream)
+        else:
+            print(sentence, file=self._stream, flush=True)
 
     def _something(self) -> bool:
         board = self._board
@@ -147,6 +156,11 @@ class Progress:
             parts.append(f"in doubt {board.states[State.IN_DOUBT]:,}")
         slow = self._slow_line()
         return ", ".join(parts) + (f" ({slow})" if slow else "")
+
+
+def _literal(text: str) -> str:
+    """A note behind a bar, with nothing in it that tqdm would fill in."""
+    return " " + text.replace("{", "{{").replace("}", "}}") if text else ""
 
 
 def _duration(seconds: float) -> str:

@@ -274,10 +274,7 @@ def _signals(stations: Drive, progress: Progress) -> Iterator[None]:
             sys.stderr.write("\nLeft at once. Everything is saved; run again to go on.\n")
             sys.stderr.flush()
             os._exit(int(Exit.INTERRUPTED))
-        sys.stderr.write(
-            "\nStopping: no further submissions; waiting for answers on their way. Ctrl-C again leaves.\n"
-        )
-        loop.call_soon_threadsafe(stations.interrupt)
+        loop.call_soon_threadsafe(stop)
 
     def stop() -> None:
         progress.tell(

@@ -121,7 +121,11 @@ MOVE = (
 #: New content for a job that is not submitted (or is bought again: then with the next purchase number).
 REPLACE = (
     sa.update(job)
-    .where(job.c.job_no == sa.bindparam("no"), job.c.state.not_in((State.SUBMITTING, State.IN_DOUBT)))
+    .where(
+        job.c.job_no == sa.bindparam("no"),
+        job.c.state != State.SUBMITTING.value,  # not `not_in`: that can't be run for many lines at once
+        job.c.state != State.IN_DOUBT.value,
+    )
     .values(
         fingerprint=sa.bindparam("new_fingerprint"),
         request=sa.bindparam("new_request"),

@@ -124,6 +124,13 @@ def test_a_row_edited_before_it_was_submitted_is_simply_another_request(till: Ti
     assert (attempt.purchase_no, attempt.price, b"better" in attempt.body) == (1, 8, True)
 
 
+def test_many_rows_may_be_edited_at_once(till: Till) -> None:
+    till.take_in("a", "b", "c")
+    till.see(till.buy("a"), State.FAILED)
+    plan = till.take_in(*(job(name, "reworded") for name in "abc"))
+    assert (plan.to_submit.jobs, till.names()) == (3, ["a", "b", "c"])
+
+
 def test_a_mended_price_holds_for_jobs_that_still_wait(till: Till) -> None:
     """After "the service charged 9, not 6" and a mended price table, what is reserved is what was shown."""
     till.take_in("a")

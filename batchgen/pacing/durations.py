@@ -53,7 +53,7 @@ def _prior() -> list[float]:
     usual = [_bell(age, 115.0, 0.4) for age in middles]
     wide = [1.0 if 1.0 < age < 3000 else 0.1 for age in middles]
     return [
-        0.2 * a / sum(near) + 0.6 * b / sum(usual) + 0.2 * c / sum(wide)
+        0.2 * a / sum(near) + 0.5 * b / sum(usual) + 0.3 * c / sum(wide)
         for a, b, c in zip(near, usual, wide, strict=True)
     ]
 
@@ -138,10 +138,15 @@ class Durations:
         self._known: dict[Group, tuple[float, list[float]]] = {}
 
     def observe(self, group: Group, seconds: float, *, since: float | None = None) -> None:
-        """A task of `group` ended: at age `seconds`, or (`since` given) somewhere after age `since`."""
-        low = seconds * 0.999 if since is None else since
+        """A task of `group` ended: at age `seconds`, or (`since` given) somewhere after age `since`.
+
+        With `since`, what came before is known from `alive`.
+        """
+        low = max(0.0, min(0.999 * seconds if since is None else since, seconds))
+        if since is None:
+            self.alive(group, 0.0, low)
         for key in (TOGETHER, group):
-            self._table(key).end(max(0.0, min(low, seconds)), seconds, self.known(key)[1])
+            self._table(key).end(low, seconds, self.known(key)[1])
 
     def alive(self, group: Group, low: float, high: float) -> None:
         """A task of `group`, looked at before at age `low`, has not ended at age `high`."""
@@ -182,6 +187,10 @@ class Durations:
             hazards.append((ended[step] + weight * base[step]) / exposed)
             left -= base[step]
         return hazards
+
+    def alive_at(self, group: Group, age: float) -> float:
+        """The share of a group's tasks that are expected to run longer than `age` seconds."""
+        return math.exp(-sum(self.hazards(group)[: step_of(age)]))
 
     def state(self) -> dict[str, Any]:
         """Everything learned, JSON-able: only steps that hold something."""

@@ -55,6 +55,7 @@ class PollSchedule:
         self._waiting: list[tuple[float, int, str, int]] = []  # (look at, tie, task, version)
         self._ready: list[tuple[float, int, str, int]] = []  # (when half of its like are done, …)
         self._ties = 0
+        self._asked = -math.inf  # when `due` was asked last
         self._plans: dict[Group, tuple[float, Looks]] = {}
 
     def __len__(self) -> int:
@@ -67,6 +68,7 @@ class PollSchedule:
 
     def due(self, now: float) -> str | None:
         """A task to look at now, the likeliest done first; None when there is nothing to look at yet."""
+        self._asked = max(self._asked, now)
         while self._waiting and self._waiting[0][0] <= now:
             _, tie, task_id, version = heapq.heappop(self._waiting)
             task = self._tasks.get(task_id)
@@ -84,7 +86,7 @@ class PollSchedule:
 
     def next_at(self) -> float | None:
         """The instant at which `due` has something; None when every task is out or there is none."""
-        for heap, instant in ((self._ready, -math.inf), (self._waiting, None)):
+        for heap, instant in ((self._ready, self._asked), (self._waiting, None)):
             while heap:
                 _, _, task_id, version = heap[0]
                 task = self._tasks.get(task_id)

@@ -116,17 +116,17 @@ class Dialler:
         raise last or NotConnected("dns", f"the name {host} has no address")
 
     async def _tls(self, connection: Connection, host: str) -> None:
-        if self._ssl is None:
-            self._ssl = httpx.create_ssl_context(trust_env=self._trust_env)
-            self._ssl.set_alpn_protocols(["http/1.1"])
         try:
+            if self._ssl is None:  # reads SSL_CERT_FILE, which may be missing or no certificate
+                self._ssl = httpx.create_ssl_context(trust_env=self._trust_env)
+                self._ssl.set_alpn_protocols(["http/1.1"])
             secured = await connection.loop.start_tls(
                 connection.transport, connection, self._ssl, server_hostname=host
             )
         except TimeoutError:
             raise
         except (OSError, ssl.CertificateError) as exc:
-            reason = getattr(exc, "verify_message", "") or getattr(exc, "reason", "") or str(exc)
+            reason = getattr(exc, "verify_message", "") or getattr(exc, "reason", "") or str(exc) or "closed"
             raise NotConnected("tls", f"no secure connection to {host}: {reason}") from None
         if secured is None:
             raise NotConnected("tls", f"no secure connection to {host}: closed during the handshake")

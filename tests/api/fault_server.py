@@ -101,6 +101,13 @@ def read_some(n: int) -> Behaviour:
     return behave
 
 
+def read_exactly(n: int) -> Behaviour:
+    async def behave(peer: Peer) -> None:
+        peer.server.bytes_seen += len(await peer.reader.readexactly(n))
+
+    return behave
+
+
 def send(data: bytes) -> Behaviour:
     async def behave(peer: Peer) -> None:
         await peer.send(data)

@@ -19,6 +19,7 @@ from fault_server import (
     fin,
     hang,
     http,
+    read_exactly,
     read_request,
     read_some,
     reset,
@@ -150,9 +151,9 @@ def test_a_connection_that_ends_before_the_begin_is_durable_is_not_sent() -> Non
 def test_no_free_connection_is_not_sent() -> None:
     async def scenario() -> Outcome:
         async with FaultServer(then(read_request, hang)) as server:
-            client = api(server.url, max_connections=1, connect_timeout=0.1, post_timeout=0.5)
+            client = api(server.url, max_connections=1, connect_timeout=0.4, post_timeout=1.0)
             first = asyncio.create_task(client.submit(BODY, "key-1", nothing))
-            await asyncio.sleep(0.05)
+            await server.arrived.acquire()
             outcome = await client.submit(BODY, "key-2", nothing)
             await first
             await client.aclose()
@@ -265,7 +266,7 @@ AFTER: dict[str, tuple[Behaviour, str]] = {
 @pytest.mark.parametrize("fault", AFTER)
 def test_what_breaks_off_once_a_byte_may_have_left_is_in_doubt(fault: str) -> None:
     behaviour, code = AFTER[fault]
-    timeout = 0.3 if "timeout" in code else 5.0
+    timeout = 0.5 if "timeout" in code else 5.0
     outcome, server = tried(behaviour, post_timeout=timeout)
     assert (outcome.kind, outcome.code) == (OutcomeKind.IN_DOUBT, code), outcome.message
     assert outcome.message or code == "empty"
@@ -276,7 +277,7 @@ def test_what_breaks_off_once_a_byte_may_have_left_is_in_doubt(fault: str) -> No
 @pytest.mark.parametrize("fault", ["reset in the answer", "hang in the body", "garbage", "gzip with a tail"])
 def test_what_came_of_a_broken_answer_is_kept_as_evidence(fault: str) -> None:
     behaviour, code = AFTER[fault]
-    outcome, _ = tried(behaviour, post_timeout=0.3 if "timeout" in code else 5.0)
+    outcome, _ = tried(behaviour, post_timeout=0.5 if "timeout" in code else 5.0)
     assert outcome.evidence
 
 
@@ -299,6 +300,22 @@ def test_an_answer_cut_at_any_byte_is_in_doubt(answer: bytes, how: Behaviour) ->
     *cut, whole = asyncio.run(scenario())
     assert [kind for _, kind in cut] == [OutcomeKind.IN_DOUBT] * len(answer)
     assert whole[1] is OutcomeKind.ACCEPTED
+
+
+@pytest.mark.parametrize("how", [fin, reset])
+def test_a_request_that_is_read_up_to_any_byte_is_in_doubt(how: Behaviour) -> None:
+    """However little of it the server took: never called not sent."""
+
+    async def scenario() -> None:
+        async with FaultServer(serve(http("200 OK", TASK))) as server:
+            await post(server.url)
+            length = len(server.requests[0])
+        for taken in range(1, length, 3):
+            async with FaultServer(then(read_exactly(taken), how)) as server:
+                outcome = await post(server.url)
+                assert (outcome.kind, server.bytes_seen) == (OutcomeKind.IN_DOUBT, taken)
+
+    asyncio.run(scenario())
 
 
 def test_a_close_delimited_answer_is_in_doubt_wherever_it_ends() -> None:

@@ -5,6 +5,7 @@ import logging
 import random
 import ssl
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 import pytest
@@ -145,7 +146,7 @@ def test_a_look_reads_the_task() -> None:
 def test_a_look_never_raises(behaviour: object, trouble: Trouble) -> None:
     async def scenario() -> None:
         async with FaultServer(behaviour) as server:  # type: ignore[arg-type]
-            client = api(server.url, poll_timeout=0.3)
+            client = api(server.url, poll_timeout=0.5)
             look = await client.task("task_12345")
             assert (look.status, look.trouble) == (None, trouble)
             assert look.message
@@ -489,6 +490,25 @@ def test_certificates_of_ssl_cert_file_are_trusted(monkeypatch: pytest.MonkeyPat
             client = Api(server.url, Secret(KEY))
             assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             await client.aclose()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_bad_ssl_cert_file_is_told_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "certificates.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    async def scenario() -> None:
+        async with FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server:
+            client = Api(server.url, Secret(KEY))
+            outcome = await client.submit(BODY, "key-1", nothing)
+            assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "tls")
+            assert (await client.task("task_1")).trouble is Trouble.AWAY
 
     asyncio.run(scenario())
 

@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,8 +70,13 @@ def of_request(request: Mapping[str, Any]) -> Iterator[Caution]:
             yield from of_address(key, url)
 
 
-def of_combination(provider: str, model: str, scene: str, filled: frozenset[str]) -> Iterator[Caution]:
+@lru_cache(maxsize=10_000)
+def of_combination(provider: str, model: str, scene: str, filled: frozenset[str]) -> tuple[Caution, ...]:
     """What follows from provider, model and scene, and which of the inputs are filled."""
+    return tuple(_of_combination(provider, model, scene, filled))
+
+
+def _of_combination(provider: str, model: str, scene: str, filled: frozenset[str]) -> Iterator[Caution]:
     close = difflib.get_close_matches(provider.lower(), PROVIDERS, 1, 0.6)
     if close and provider not in PROVIDERS:
         yield "provider", "odd_provider", f'The provider is {shown(provider)}. Did you mean "{close[0]}"?', ""
@@ -93,6 +99,7 @@ def of_combination(provider: str, model: str, scene: str, filled: frozenset[str]
             yield key, "unused_input", message, f"If it should be used, the scene is {key[:5]}-to-video."
 
 
+@lru_cache(maxsize=10_000)
 def prompt_limit(model: str) -> int:
     """How many characters of a prompt the model takes, as far as is known."""
     bare = model.lower()
@@ -112,7 +119,7 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
             message,
             "Variables are filled in in YAML manifests only; here they are sent as text.",
         )
-    if found := GARBLED.search(prompt):
+    if not prompt.isascii() and (found := GARBLED.search(prompt)):
         around = prompt[max(0, found.start() - 10) : found.end() + 10]
         message = f"The prompt looks garbled: {shown(around)}."
         yield (

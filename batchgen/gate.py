@@ -123,7 +123,7 @@ class Gate:
                 if filled >> bit & 1:
                     sample[name] = "x" if name == "prompt" else ["https://a.example/x"]
             good = all(text == text.strip() for text in (provider, model, scene)) and fast_gate()(sample)
-            good = good and not any(of_combination(provider, model, scene, frozenset(sample)))
+            good = good and not of_combination(provider, model, scene, frozenset(sample))
             price = self._prices.price(provider, model, scene) if good else 0
             self._combinations[key] = (good, price, prompt_limit(model))
         return self._combinations[key]

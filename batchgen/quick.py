@@ -37,13 +37,14 @@ def quick_csv(
         gate = None
         if not manifest.problems:
             gate = Gate(header, sheet.delimiter, prices, by, suspects)
-        yield from _Quick(sheet, cells, gate if gate is not None and gate.usable else None).read()
+        yield from _Quick(path, sheet, cells, gate if gate is not None and gate.usable else None).read()
     except Unreadable as trouble:
         manifest.problems.append(trouble.problem(manifest.name))
 
 
 class _Quick:
-    def __init__(self, sheet: Sheet, cells: Cells, gate: Gate | None) -> None:
+    def __init__(self, path: Path | str, sheet: Sheet, cells: Cells, gate: Gate | None) -> None:
+        self._path = path
         self._sheet, self._cells, self._gate = sheet, cells, gate
         self._rows = 0
 
@@ -73,7 +74,7 @@ class _Quick:
     def _settled(self, chunk: Chunk, decided: "Future[Bulk | None]") -> Iterator[Bulk | Entry]:
         bulk = decided.result()
         if bulk is None:
-            yield from self._stretch(Feed.over(chunk), None)
+            yield from self._stretch(Feed.over(chunk, self._path), None)
             return
         if len(bulk.unsure):
             yield from self._unsure(chunk, bulk)
@@ -86,7 +87,7 @@ class _Quick:
         wanted = iter(bulk.unsure.tolist())
         next_one = next(wanted)
         index = -1  # as arrow counts: empty lines are none
-        for record in records(Feed.over(chunk), self._sheet.delimiter):
+        for record in records(Feed.over(chunk, self._path), self._sheet.delimiter):
             if not record.cells:
                 continue
             index += 1

@@ -45,10 +45,10 @@ class Feed:
         self.number = 0
 
     @classmethod
-    def over(cls, chunk: "Chunk") -> "Feed":
+    def over(cls, chunk: "Chunk", path: Path | str) -> "Feed":
         """A feed over one chunk, for the careful reader."""
         feed = cls.__new__(cls)
-        feed._path, feed._size, feed._blocks = "", CHUNK, iter(())
+        feed._path, feed._size, feed._blocks = path, CHUNK, iter(())
         feed._rest, feed._ended, feed._raws, feed._at = chunk.data, True, [], 0
         feed.line, feed.number = chunk.line, chunk.number
         return feed

@@ -1,0 +1,128 @@
+"""The quick pass over whole columns and the careful pass row by row give the same survey and the same jobs."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from batchgen.check import ReadOptions, Survey, jobs, survey
+from batchgen.job import InvalidRow, Job
+from batchgen.manifest import feed
+from batchgen.pricing import PriceTable
+
+PRICES = PriceTable.load()
+#: Takes every row, and so gives every row to the careful path.
+CAREFUL = ReadOptions(select=(("provider", "*"),))
+
+COLUMNS = [
+    "id", "provider", "model", "scene", "prompt", "image_input", "video_input", "options", "options.duration",
+    "options.seed:int", "options.sound:bool", "campaign", "task_id", "", "job_id", "state",
+]  # fmt: skip
+
+PROMPTS = st.sampled_from(
+    ["A cat", "A dog", "", " ", "a, b", 'say "hi"', "two\nlines", "crlf\r\nhere", "{{ x }}", "Ã¤h", "ä", "\u00a0",
+     "'=1", "x" * 2001, "x" * 999, "ü" * 1001, "\x7f", "\ufeffx", "\x1f", "日本", "a;b"]
+)  # fmt: skip
+URLS = st.sampled_from(
+    ["https://cdn.example.com/a.png", "https://cdn.example.com/a.png?x=1", "http://cdn.example.com/a.png",
+     "https://drive.google.com/file/d/1/view", "https://localhost/a.png", "https://10.0.0.1/a.png", "", " ",
+     "C:\\a.png", "https://a.example/b/c", "https://a.example/x.mp4", "https://a.example/x.gif",
+     "https://a.example/a.png https://b.example/b.png", '["https://a.example/a.png"]', "https://a.example",
+     "https://a.example/x?X-Amz-Signature=1", "https://user@a.example/a.png", "https://a.example/a.png,",
+     "https://a.example:99999/a.png", "https://a.b/", "HTTPS://A.example/a.png", "https://a.example/ä.png",
+     "https://www.dropbox.com/s/x?dl=1", " https://a.example/a.png"]
+)  # fmt: skip
+CELLS = {
+    "id": st.sampled_from(["a", "b", "c", "", " a ", "0123456789abcdef", "0123456789abcdef-2", "x" * 201, "ä", "a b", "a\tb"]),
+    "provider": st.sampled_from(["kie", "kie", "kie", "fal", "Kie", "", " kie", "fall", "other"]),
+    "model": st.sampled_from(["m", "m", "kling-2.6/text-to-video", "sora-2-pro", "kling-2.6/x", "", "ä"]),
+    "scene": st.sampled_from(["text-to-video", "text-to-video", "image-to-video", "video-to-video", "", "text"]),
+    "prompt": PROMPTS,
+    "image_input": URLS,
+    "video_input": URLS,
+    "options": st.sampled_from(["", "", "{}", '{"a": 1}', '{"duration": "5"}', "{", "[]", '{"": 1}', '{"a": NaN}', " "]),
+    "options.duration": st.sampled_from(["", "5", "10", " 5", "ä", " ", "\u00a0"]),
+    "options.seed:int": st.sampled_from(["", "1", "2", "-3", "007", "x", "1.5", " 4 ", "+5", "-0"]),
+    "options.sound:bool": st.sampled_from(["", "true", "no", "maybe"]),
+    "task_id": st.sampled_from(["", "", "", "t1"]),
+    "": st.sampled_from(["", "", "", "x"]),
+    "job_id": st.sampled_from(["a", "b", "c", "", "'=x", "0123456789abcdef", "fedcba9876543210"]),
+    "state": st.sampled_from(["", "succeeded"]),
+}  # fmt: skip
+
+GOOD = {
+    "provider": "kie", "model": "m", "scene": "text-to-video", "prompt": "A cat, and a dog", "options.duration": "5",
+    "options.seed:int": "7", "options.sound:bool": "true", "campaign": "spring",
+}  # fmt: skip
+
+
+@st.composite
+def sheets(draw: st.DrawFn) -> bytes:
+    """A CSV file of likely and unlikely cells, in some dialect, perhaps ragged, perhaps damaged."""
+    most = draw(st.sets(st.sampled_from(COLUMNS), max_size=8))
+    columns = [*dict.fromkeys(["provider", "model", "scene", *draw(st.permutations(sorted(most)))])]
+    delimiter = draw(st.sampled_from(",,;\t|"))
+    end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    writer.writerow(columns)
+    damaged = draw(st.booleans())
+    for number in range(draw(st.integers(0, 12))):
+        good = GOOD | {"id": f"row {number}", "job_id": f"row {number}", "prompt": f"A cat, no. {number % 9}"}
+        odd = draw(st.sampled_from([set(), set(), {draw(st.sampled_from(columns))}, set(columns)]))
+        cells = [
+            draw(CELLS.get(name, st.sampled_from(["", "spring", "'x"]))) if name in odd else good.get(name, "")
+            for name in columns
+        ]
+        ragged = draw(st.integers(0, 30)) if damaged else 9
+        if ragged == 0:
+            cells = cells[:-1]
+        elif ragged == 1:
+            cells = [*cells, "extra"]
+        if damaged and draw(st.integers(0, 15)) == 0:
+            text.write(draw(st.sampled_from([end, delimiter * 3 + end, " " + end, '5" x' + end, "\0" + end])))
+        writer.writerow(cells)
+    data = text.getvalue().encode("utf-8")
+    if draw(st.integers(0, 20)) == 0:
+        data += draw(st.sampled_from([b'"open', b"\xff", b"\xef\xbb\xbfx", b'a"b,c\n', b"kie,m,text-to-video"]))
+    return data
+
+
+def compare(quick: Survey, careful: Survey) -> None:
+    for name in (
+        "rows", "valid", "invalid", "problems", "problems_total", "warnings", "warnings_total", "file_problems",
+        "by_scene", "by_provider", "by_model", "by", "credits", "duplicates", "notes", "columns", "problem_codes",
+        "warning_codes",
+    ):  # fmt: skip
+        assert getattr(quick, name) == getattr(careful, name), name
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sheets")
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=sheets(), chunk=st.sampled_from([64, 300, 1 << 20]), by=st.sampled_from([None, "campaign", "scene"]))
+@example(
+    data=b"provider,model,scene,prompt\nkie,m,text-to-video,x\n,,,\n\nkie,m,text-to-video,y\n", chunk=20, by=None
+)
+def test_both_ways_give_the_same_survey(folder: Path, data: bytes, chunk: int, by: str | None) -> None:
+    """For any sheet, in chunks of any size: the same rows, problems with the same places, sums and duplicates."""
+    path = folder / "sheet.csv"
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "CHUNK", chunk)
+        quick = survey([path], ReadOptions(), PRICES, by=by, known_task_ids=lambda task: task != "t1")
+        careful = survey([path], CAREFUL, PRICES, by=by, known_task_ids=lambda task: task != "t1")
+    if careful.rows:
+        compare(quick, careful)
+    made = list(jobs([path], ReadOptions(), PRICES, known_task_ids=lambda task: task != "t1"))
+    valid = [job for job in made if isinstance(job, Job)]
+    assert (len(valid), sum(job.price for job in valid)) == (quick.valid, quick.credits)
+    assert len({job.job_id for job in valid}) == len(valid), "two jobs have one id"
+    found = [problem for row in made if isinstance(row, InvalidRow) for problem in row.problems if problem.row]
+    assert found == [problem for problem in quick.problems if problem.row]

@@ -1,0 +1,114 @@
+"""A process that has batchgen imported and forks: a fresh process in milliseconds instead of a second.
+
+Each request is one JSON line on stdin: {"id", "program": "client" or "sandbox", "argv", "env", "stdout",
+"stderr", and perhaps "failpoint", "stopped" (wait for SIGCONT, so that a tracer can attach) and "fsize" (limit
+of a file's size)}. Answers are JSON lines on stdout: {"id", "pid"} at once and {"id", "status"} at the end.
+A child is a process like any other, with its own signals, descriptors and death.
+"""
+
+import encodings.idna
+import encodings.utf_8_sig  # noqa: F401
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import sys
+
+import aiohttp.web  # noqa: F401
+import httpx  # noqa: F401
+import jinja2  # noqa: F401
+import pandas  # noqa: F401
+
+import batchgen.check
+import batchgen.cli
+import batchgen.cli.ledger
+import batchgen.cli.run
+import batchgen.doctor
+import batchgen.flow
+import batchgen.manifest.csv
+import batchgen.outputs
+import batchgen.progress
+import batchgen.sandbox.__main__
+import batchgen.settle
+import batchgen.wording
+from batchgen import failpoint
+
+
+def _become(wish: dict) -> int:
+    """In the child: take descriptors, environment and limits, and run the program."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    for number, path, flags in ((0, "/dev/null", os.O_RDONLY), (1, wish["stdout"], 0), (2, wish["stderr"], 0)):
+        opened = os.open(path, flags or os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - they live as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(wish["env"])
+    if "failpoint" in wish:
+        failpoint._wanted, _, nth = wish["failpoint"].partition(":")
+        failpoint._left = int(nth or 1)
+    if "fsize" in wish:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wish["fsize"], resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if wish.get("stopped"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    sys.argv = ["batchgen", *wish["argv"]]
+    if wish["program"] == "sandbox":
+        return batchgen.sandbox.__main__.main(wish["argv"])
+    return batchgen.cli.invoke(wish["argv"])
+
+
+def main() -> int:
+    say = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    gc.collect()
+    gc.freeze()
+    awake, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    os.set_blocking(awake, False)
+    signal.set_wakeup_fd(wakeup)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_blocking(0, False)
+    selector = selectors.DefaultSelector()
+    selector.register(0, selectors.EVENT_READ)
+    selector.register(awake, selectors.EVENT_READ)
+    children: dict[int, int] = {}
+    pending = b""
+    while True:
+        for key, _ in selector.select():
+            if key.fd == awake:
+                os.read(awake, 4096)
+                continue
+            data = os.read(0, 1 << 16)
+            if not data:
+                for pid in children:
+                    os.kill(pid, signal.SIGKILL)
+                return 0
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                wish = json.loads(line)
+                pid = os.fork()
+                if pid == 0:
+                    selector.close()
+                    for fd in (awake, wakeup, say.fileno()):
+                        os.close(fd)
+                    return _become(wish)
+                children[pid] = wish["id"]
+                say.write(json.dumps({"id": wish["id"], "pid": pid}) + "\n")
+        while children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            code = os.waitstatus_to_exitcode(status)
+            say.write(json.dumps({"id": children.pop(pid), "status": code}) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -81,8 +81,11 @@ class RateFinder:
         """For `saved` at the next start; empty while nothing is known."""
         if self.finding:
             return {}
-        limit = {"limit": [self._belief.count, self._belief.seconds]} if self._belief else {}
-        return {"rate": self.rate, **limit}
+        belief, rate = self._belief, self.rate
+        if self._trying_until is not None:  # what is only tried is not known
+            belief, rate = self._held[0], self._clamped(self._held[1] / (1 + BELOW))
+        limit = {"limit": [belief.count, belief.seconds]} if belief else {}
+        return {"rate": rate, **limit}
 
     @property
     def idle(self) -> bool:

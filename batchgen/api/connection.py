@@ -123,10 +123,17 @@ class Connection(asyncio.Protocol):
             while (event := self.h11.next_event()) is h11.NEED_DATA:
                 await self._feed()
         except h11.RemoteProtocolError as exc:
-            raise httpx.RemoteProtocolError(str(exc)) from None
+            raise httpx.RemoteProtocolError(self._what_broke(exc)) from None
         if event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
             raise httpx.RemoteProtocolError("the answer breaks off")
         return event
+
+    def _what_broke(self, exc: h11.RemoteProtocolError) -> str:
+        if not self._eof or self._chunks:
+            return f"the answer is not HTTP: {exc}"
+        if self.h11.their_state is h11.SEND_BODY or self.h11.trailing_data[0]:
+            return "the connection was closed in the middle of the answer"
+        return "the connection was closed without an answer"
 
     async def _feed(self) -> None:
         while not self._chunks and not self._eof and not self._closed:

@@ -78,7 +78,8 @@ def _of_body_error(answer: Answer, complaint: Complaint) -> Outcome:
         return _told(answer, OutcomeKind.THROTTLED, "throttled", complaint.message, throttle=throttle)
     number = min((n for n in complaint.numbers if n >= 300), default=None)
     if (number is not None and 400 <= number <= 431) or complaint.says(words.NOT_DONE):
-        return _told(answer, OutcomeKind.REJECTED, complaint.slug or _code(number), complaint.message)
+        code = complaint.slug or ("rejected" if number is None else _code(number))
+        return _told(answer, OutcomeKind.REJECTED, code, complaint.message)
     return _told(answer, OutcomeKind.IN_DOUBT, complaint.slug or _code(number), complaint.message)
 
 

@@ -1,0 +1,54 @@
+"""The Api against every fault of the sandbox, which was written from the outside and keeps its own books."""
+
+import asyncio
+import json
+
+import pytest
+
+from batchgen.api import Api
+from batchgen.job import Outcome, OutcomeKind
+from batchgen.sandbox.faults import POST_FAULTS
+from batchgen.sandbox.options import Options
+from batchgen.sandbox.server import SandboxServer
+from batchgen.secret import Secret
+
+BODY = json.dumps({"provider": "kie", "model": "m", "scene": "text-to-video", "prompt": "A glass city"}).encode()
+#: The sandbox calls these no faults: they must be accepted.
+PROPER = {"chunked", "cookie", "created-201", "accepted-202", "number-id", "gzip", "path-id", "bom", "long-header"}
+#: 308 means "not done here" to everybody; a service that charges and then says it lies.
+LIES = {"accept-redirect"}
+SURE = {OutcomeKind.REJECTED, OutcomeKind.REFUSED, OutcomeKind.THROTTLED, OutcomeKind.NOT_SENT}
+
+
+async def nothing() -> None:
+    pass
+
+
+async def second_post(url: str, key: str) -> Outcome:
+    """The outcome of the second POST; the first one is sound and its id is known."""
+    api = Api(url, Secret(key), post_timeout=0.5)
+    known = {(await api.submit(BODY, "key-1", nothing)).task_id}
+    outcome = await api.submit(BODY, "key-2", nothing, known_id=known.__contains__)
+    await api.aclose()
+    return outcome
+
+
+@pytest.mark.parametrize("fault", [name for name in POST_FAULTS if name not in LIES])
+def test_what_is_said_of_a_post_agrees_with_the_books_of_the_service(fault: str) -> None:
+    with SandboxServer(Options(faults=(f"{fault}:#2",))) as sandbox:
+        outcome = asyncio.run(second_post(sandbox.base_url, sandbox.key))
+        audit = sandbox.audit()
+    charged = len(audit.tasks) == 2
+    assert len(audit.posts) <= 2, "a POST was sent again"
+    if outcome.kind in SURE:
+        assert not charged
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        assert charged
+        assert (
+            outcome.task_id.removeprefix("../") in {str(task.task_id) for task in audit.tasks}
+            or fault == "number-id"
+        )
+    if fault in PROPER:
+        assert outcome.kind is OutcomeKind.ACCEPTED
+    elif charged:
+        assert outcome.kind is OutcomeKind.IN_DOUBT

@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -233,8 +233,8 @@ class Store:
 def _make(path: Path, service: str) -> None:
     """A ledger appears whole or not at all: it is made under another name, and renamed when it is on disk."""
     new = path.with_name(f"{path.name}.new")
-    for leftover in (new, new.with_name(f"{new.name}-journal")):
-        leftover.unlink(missing_ok=True)
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
     engine = _engine(new, read_only=False, journal="DELETE")
     with Store(new, engine, read_only=False) as store, store.begin() as connection:
         metadata.create_all(connection)
@@ -246,6 +246,9 @@ def _make(path: Path, service: str) -> None:
             ("created_at", time.time()),
         ):
             set_meta_value(connection, key, value)
+    # To WAL while nobody else sees the file: a switch that a crash cuts off can't be undone by a reader.
+    with closing(sqlite3.connect(new)) as plain:
+        plain.execute("PRAGMA journal_mode=WAL")
     new.replace(path)
     if sys.platform != "win32":  # a folder can't be opened there, and needs no sync
         folder = os.open(path.parent, os.O_RDONLY)

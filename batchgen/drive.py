@@ -20,6 +20,7 @@ from batchgen.download import Downloaded, download
 from batchgen.errors import BatchgenError, Exit
 from batchgen.job import State, TaskStatus
 from batchgen.ledger import Ledger, Store, views
+from batchgen.ledger.attempts import recent_begins
 from batchgen.ledger.tasks import OpenTask, Video, open_tasks
 from batchgen.outputs import read_page, write_results_csv
 from batchgen.pacing import Away, Durations, Failures, PollPacer, PollSchedule, SubmitPacer
@@ -31,6 +32,8 @@ from batchgen.videos import Fetcher, FetchSettings
 
 #: Above this many jobs, videos go into sub-folders.
 MANY_JOBS = 10_000
+#: Attempts of so many seconds back count for a told rate, so that a crash loop never passes it.
+LONGEST_WINDOW = 3600.0
 #: results.csv is replaced at most once a second, and for at most this share of the time.
 RESULTS_EVERY, RESULTS_SHARE = 1.0, 0.05
 
@@ -71,6 +74,8 @@ class Drive:
             saved=saved.get("submit"),
             now=now,
             wall=wall,
+            begun=ledger.read(lambda connection: recent_begins(connection, wall - LONGEST_WINDOW)),
+            rng=rng,
         )
         self._poll_pacer = PollPacer(rate=config.poll_rate, now=now, saved=saved.get("poll"))
         self.poller = Poller(
@@ -98,7 +103,7 @@ class Drive:
             self._submit_pacer,
             away=Away(rng=rng),
             failures=Failures(config.max_failures),
-            settings=SubmitSettings(course.limit, config.post_timeout, config.idempotent),
+            settings=SubmitSettings(course.limit, config.post_timeout, config.idempotent, course.wait),
             accepted=self._accepted,
         )
 
@@ -118,7 +123,8 @@ class Drive:
         self.submitter.job_ended(ok=video)
         if video and self._course.download:
             for n, url in enumerate(status.video_urls, start=1):
-                self.fetcher.add(Video(task.task_no, task.task_id, task.job_id, n, url, "", 0, ""))
+                known = (task.task_no, task.task_id, task.job_id, n, url, "", 0, "")
+                self.fetcher.add(Video(*known, purchase_no=task.purchase_no))
 
     def interrupt(self) -> None:
         """Ctrl-C once: no POST begins any more, what was sent is seen to its end."""
@@ -172,6 +178,7 @@ class Drive:
     async def _interrupted(self) -> None:
         while not self._board.interrupted:
             await self._board.stopped.wait()
+            self.submitter.wake.set()  # it may wait for room, and nothing that makes room need come any more
             if not self._board.interrupted:
                 self._board.stopped.clear()
 

@@ -7,6 +7,7 @@ of results.csv). A row that can't become a job is an InvalidRow with its Problem
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -158,8 +159,16 @@ def canonical_json(value: Any) -> bytes:
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:
-    """The hash of a job's content: the first 16 hex digits of sha256 over its canonical JSON."""
-    return hashlib.sha256(canonical_json(request)).hexdigest()[:16]
+    """The hash of a job's content: 16 hex digits of sha256 over its canonical JSON.
+
+    The first 16 that a spreadsheet does not take for a number: `12345678901234e5` would come back changed.
+    """
+    digits = hashlib.sha256(canonical_json(request)).hexdigest()
+    return next((piece for piece in map(digits.__getitem__, _PIECES) if not _NUMBER.fullmatch(piece)), digits[:16])
+
+
+_PIECES = [slice(start, start + 16) for start in range(49)]
+_NUMBER = re.compile(r"[0-9]+(?:e[0-9]+)?")
 
 
 def request_body(request: Mapping[str, Any]) -> bytes:

@@ -33,12 +33,14 @@ def video_name(job_id: str) -> str:
     return f"{_slug(job_id)}@z{_hash(job_id)}"
 
 
-def video_path(job_id: str, n: int = 1, *, many: bool = False) -> PurePosixPath:
+def video_path(job_id: str, n: int = 1, *, many: bool = False, purchase_no: int = 1) -> PurePosixPath:
     """Where the n-th video (from 1) of a job lies, relative to OUT.
 
-    `many` (above 10,000 jobs) spreads them over 256 folders: a folder of a million files opens nowhere.
+    `many` (above 10,000 jobs) spreads them over 256 folders: a folder of a million files opens nowhere. A later
+    purchase of the job has a name of its own: it never replaces a video that was paid for.
     """
-    name = video_name(job_id) + (f"+{n}" if n > 1 else "") + ".mp4"
+    again = f"+p{purchase_no}" if purchase_no > 1 else ""
+    name = video_name(job_id) + again + (f"+{n}" if n > 1 else "") + ".mp4"
     folder = PurePosixPath("videos")
     return folder / hashlib.sha256(_bytes(job_id)).hexdigest()[:2] / name if many else folder / name
 

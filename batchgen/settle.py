@@ -70,9 +70,7 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
         chosen = _chosen(found, wish)
         if wish.all and wish.not_charged:
             _ask_twice(chosen, confirm)
-        ledger.write(
-            lambda connection: [_settle(connection, doubt, task, wish, service, who) for doubt, task in chosen]
-        )
+        ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
         yield from (f"{doubt.job_id}: {_sentence(task, wish)}" for doubt, task in chosen)
     finally:
         ledger.close()
@@ -112,6 +110,11 @@ def _ask_twice(chosen: Sequence[tuple[Doubt, str]], confirm: Callable[[str], boo
     ):
         if not confirm(question):
             raise UsageError("Nothing was settled.", code="declined")
+
+
+def _settle_all(connection: Any, chosen: Sequence[tuple[Doubt, str]], wish: Wish, service: str, who: str) -> None:
+    for doubt, task in chosen:
+        _settle(connection, doubt, task, wish, service, who)
 
 
 def _settle(connection: Any, doubt: Doubt, task: str, wish: Wish, service: str, who: str) -> None:

@@ -43,11 +43,13 @@ class SubmitSettings:
     """`limit`: so many jobs in this run at most (None: all). `post_timeout`: seconds for one POST in all.
 
     `idempotent`: the service is *configured* to honour Idempotency-Key, so a doubt may be asked again.
+    `wait`: somebody looks at the tasks, so that room in flight is heard of.
     """
 
     limit: int | None = None
     post_timeout: float = 120.0
     idempotent: bool = False
+    wait: bool = True
 
 
 class Submitter:
@@ -93,8 +95,8 @@ class Submitter:
                 if not await self._permit():
                     self._again.appendleft(job)
                     continue
-                self._pacer.begin(self._board.clock.now())
-                worker = asyncio.create_task(self._submit(job))
+                ticket = self._pacer.begin(self._board.clock.now())
+                worker = asyncio.create_task(self._submit(job, ticket))
                 self._open.add(worker)
                 worker.add_done_callback(self._closed)
         finally:
@@ -128,6 +130,9 @@ class Submitter:
         self._board.slow = self._pacer.binding()
         if wait is not None and wait <= 0:
             return True
+        if not self._settings.wait and not self._open and self._board.slow == "in_flight":
+            self._board.stop(Stop.FULL, "As many tasks run as may at once. Run again when some have ended.")
+            return False
         await self._pause(wait)
         return False
 
@@ -145,7 +150,7 @@ class Submitter:
 
     # -- one job -------------------------------------------------------------------------------------------
 
-    async def _submit(self, job: Pending) -> None:
+    async def _submit(self, job: Pending, ticket: int) -> None:
         attempt: Attempt | None = None
         body = request_body(job.request)
 
@@ -165,24 +170,26 @@ class Submitter:
         try:
             outcome = await self._api.submit(body, key, before_send)
         except Halted:
-            self._pacer.cancel_begin(self._board.clock.now())
             if attempt is None:
+                self._pacer.cancel_begin(self._board.clock.now(), ticket)
                 return
             outcome = Outcome(OutcomeKind.NOT_SENT, "halted", "submitting stopped before the request left")
         except CapReached:
-            self._pacer.cancel_begin(self._board.clock.now())
+            self._pacer.cancel_begin(self._board.clock.now(), ticket)
             self._board.stop(Stop.CAP, "The credit cap is reached: the next job does not fit under it.")
             return
         except LedgerWriteError as error:
-            self._pacer.cancel_begin(self._board.clock.now())
+            self._pacer.cancel_begin(self._board.clock.now(), ticket)
             self._board.stop(Stop.DISK, error.message)
             return
         if attempt is None:
-            self._not_sent(job, outcome)
+            self._not_sent(job, outcome, ticket)
             return
         if self._settings.idempotent:
             outcome = await self._ask_again(attempt, outcome)
-        await self._settle(job, attempt, outcome)
+        if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
+            self._board.stop(Stop.REFUSED, _refusal(outcome))
+        await self._settle(job, attempt, outcome, ticket)
 
     async def _ask_again(self, attempt: Attempt, outcome: Outcome) -> Outcome:
         """The same attempt once more, with the same key and bytes: such a service answers what it did before.
@@ -203,23 +210,26 @@ class Submitter:
                 answer = await self._api.submit(attempt.body, attempt.idempotency_key, extend)
             except LedgerWriteError:
                 return outcome
+            if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
+                self._board.stop(Stop.REFUSED, _refusal(answer))
+                return outcome
             if answer.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED):
                 outcome = answer
         return outcome
 
-    def _not_sent(self, job: Pending, outcome: Outcome) -> None:
+    def _not_sent(self, job: Pending, outcome: Outcome, ticket: int) -> None:
         """No attempt began: nothing is in the ledger, and the job waits as before."""
         now = self._board.clock.now()
-        self._pacer.not_sent(now)
+        self._pacer.not_sent(now, ticket)
         self._away.connection_failed(now, outcome.message)
         self._again.append(job)
         self._board.event("not_sent", job_id=job.job_id, code=outcome.code, message=outcome.message)
 
-    async def _settle(self, job: Pending, attempt: Attempt, outcome: Outcome) -> None:
+    async def _settle(self, job: Pending, attempt: Attempt, outcome: Outcome, ticket: int) -> None:
         try:
             outcome = await self._ledger.end(attempt, outcome, self._board.clock.wall())
         except LedgerWriteError as error:
-            self._pacer.in_doubt(self._board.clock.now())
+            self._pacer.in_doubt(self._board.clock.now(), ticket)
             self._board.stop(Stop.DISK, error.message)
             return
         self._board.event(
@@ -231,45 +241,45 @@ class Submitter:
             message=outcome.message,
             http_status=outcome.status,
         )
-        self._learn(replace(job, attempts=job.attempts + 1), attempt, outcome)
+        self._learn(replace(job, attempts=job.attempts + 1), attempt, outcome, ticket)
 
-    def _learn(self, job: Pending, attempt: Attempt, outcome: Outcome) -> None:
+    def _learn(self, job: Pending, attempt: Attempt, outcome: Outcome, ticket: int) -> None:
         now, board = self._board.clock.now(), self._board
         if outcome.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.IN_DOUBT):
             self._away.answered(now)
         match outcome.kind:
             case OutcomeKind.ACCEPTED:
-                self._pacer.accepted(now, outcome.headers)
+                self._pacer.accepted(now, outcome.headers, ticket)
                 board.submitted += 1
                 board.credits_spent += job.price
                 board.moved(State.NOT_SUBMITTED, State.SUBMITTED)
                 self._accepted(_open_task(job, attempt, outcome, board.clock.wall()))
                 self._check_price(job, outcome)
             case OutcomeKind.REJECTED:
-                self._pacer.rejected(now, outcome.headers)
+                self._pacer.rejected(now, outcome.headers, ticket)
                 board.submitted += 1
                 board.moved(State.NOT_SUBMITTED, State.REJECTED)
                 self.job_ended(ok=False)
             case OutcomeKind.THROTTLED:
-                self._throttled(job, outcome, now)
+                self._throttled(job, outcome, now, ticket)
             case OutcomeKind.NOT_SENT:
-                self._pacer.not_sent(now)
+                self._pacer.not_sent(now, ticket)
                 if board.submitting:
                     self._away.connection_failed(now, outcome.message)
                 self._again.append(job)
             case OutcomeKind.REFUSED:
-                self._pacer.rejected(now, outcome.headers)
+                self._pacer.rejected(now, outcome.headers, ticket)
                 board.stop(Stop.REFUSED, _refusal(outcome))
             case OutcomeKind.IN_DOUBT:
-                self._pacer.in_doubt(now)
+                self._pacer.in_doubt(now, ticket)
                 board.submitted += 1
                 board.moved(State.NOT_SUBMITTED, State.IN_DOUBT)
                 self._away.doubt(now, outcome.message)
 
-    def _throttled(self, job: Pending, outcome: Outcome, now: float) -> None:
+    def _throttled(self, job: Pending, outcome: Outcome, now: float, ticket: int) -> None:
         wait = retry_after(outcome.headers, wall=self._board.clock.wall(), text=outcome.message)
         self._board.throttled += 1
-        self._pacer.throttled(now, outcome.throttle, wait, outcome.headers)
+        self._pacer.throttled(now, outcome.throttle, wait, outcome.headers, ticket)
         self._away.throttled(now, outcome.throttle, wait)
         self._again.append(job)
 
@@ -329,6 +339,7 @@ def _open_task(job: Pending, attempt: Attempt, outcome: Outcome, at: float) -> O
         state=State.SUBMITTED,
         looks=0,
         charged=job.price if outcome.charged_credits is None else outcome.charged_credits,
+        purchase_no=job.purchase_no,
     )
 
 

@@ -104,7 +104,8 @@ class Fetcher:
                 self._board.stop(Stop.DISK, error.message)
 
     async def _fetch(self, video: Video) -> None:
-        path = str(video_path(video.job_id, video.n, many=self._settings.many))
+        many, purchase_no = self._settings.many, video.purchase_no
+        path = video.path or str(video_path(video.job_id, video.n, many=many, purchase_no=purchase_no))
         target = self._out / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,9 +114,7 @@ class Fetcher:
             await self._failed(video, path, error)
             return
         await self._ledger.fetched(
-            Fetched(
-                video.task_no, video.n, path, done.bytes, done.sha256, done.seconds, self._board.clock.wall()
-            )
+            Fetched(video.task_no, video.n, path, done.bytes, done.sha256, done.seconds, self._board.clock.wall())
         )
         self._board.videos_here += 1
         self._board.dirty = True

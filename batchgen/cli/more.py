@@ -34,9 +34,9 @@ def init_command(file: Path) -> int:
 @click.argument("which", type=click.Choice(["manifest", "job"]), default="manifest")
 def schema_command(which: str) -> int:
     """Print the JSON Schema of a YAML manifest, or of one job."""
-    from batchgen.schema import schema_file
+    from batchgen.schema import schema_text
 
-    click.echo(schema_file(which).read_text(encoding="utf-8").rstrip())
+    click.echo(schema_text(which).rstrip())
     return int(Exit.OK)
 
 

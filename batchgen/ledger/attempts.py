@@ -61,6 +61,12 @@ def next_attempt_id(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(attempt.c.attempt_id))).scalar() or 0) + 1
 
 
+def recent_begins(connection: sa.Connection, since: float, most: int = 10_000) -> list[float]:
+    """When the last attempts began (seconds since 1970), those after `since`, oldest first."""
+    query = sa.select(attempt.c.begun_at).order_by(attempt.c.attempt_id.desc()).limit(most)
+    return sorted(at for at in connection.execute(query).scalars() if at > since)
+
+
 _ROOM = (
     (account.c.cap.is_(None))
     | (

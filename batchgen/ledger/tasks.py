@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from batchgen.job import TERMINAL, WAITING, State, TaskStatus
 from batchgen.ledger.attempts import settle
-from batchgen.ledger.tables import job, task, video
+from batchgen.ledger.tables import attempt, job, task, video
 
 NO_OUTPUT = "no_output"
 
@@ -30,6 +30,7 @@ class OpenTask:
     state: State
     looks: int
     charged: int
+    purchase_no: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,18 @@ def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
     query = (
         sa.select(
             task.c.task_no, task.c.task_id, task.c.job_no, job.c.job_id, job.c.model, job.c.scene,
-            task.c.accepted_at, task.c.state, task.c.looks, task.c.charged,
+            task.c.accepted_at, task.c.state, task.c.looks, task.c.charged, attempt.c.purchase_no,
         )
         .join(job, job.c.job_no == task.c.job_no)
+        .join(attempt, attempt.c.attempt_id == task.c.task_no)
         .where(_STILL_WAITING)
         .order_by(task.c.task_no)
     )  # fmt: skip
-    for no, task_id, job_no, job_id, model, scene, accepted_at, state, looks, charged in connection.execute(query):
-        yield OpenTask(no, task_id, job_no, job_id, model, scene, accepted_at, State(state), looks, charged)
+    for one in connection.execute(query):
+        yield OpenTask(
+            one.task_no, one.task_id, one.job_no, one.job_id, one.model, one.scene, one.accepted_at,
+            State(one.state), one.looks, one.charged, one.purchase_no,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,10 @@ class Video:
     bytes: int
     sha256: str
     trouble: str = ""
+    purchase_no: int = 1
+
+
+_NOTHING = ("", 0, "", "")
 
 
 def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[Video], int | None]:
@@ -142,8 +151,9 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     Whether a file is on disk is for the caller to look: a file deleted by hand is fetched again.
     """
     query = (
-        sa.select(task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id)
+        sa.select(task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, attempt.c.purchase_no)
         .join(job, job.c.job_no == task.c.job_no)
+        .join(attempt, attempt.c.attempt_id == task.c.task_no)
         .where(task.c.state == State.SUCCEEDED.value, task.c.task_no > after)
         .order_by(task.c.task_no)
         .limit(size)
@@ -160,8 +170,9 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     for one in tasks:
         for n, url in enumerate(json.loads(one.video_urls), start=1):
             have = on_disk.get((one.task_no, n))
-            known = (have.path, have.bytes, have.sha256, have.trouble) if have else ("", 0, "", "")
-            found.append(Video(one.task_no, one.task_id, one.job_id, n, url, *known))
+            path, size, sha256, trouble = (have.path, have.bytes, have.sha256, have.trouble) if have else _NOTHING
+            task_ = (one.task_no, one.task_id, one.job_id)
+            found.append(Video(*task_, n, url, path, size, sha256, trouble, one.purchase_no))
     return found, numbers[-1]
 
 

@@ -24,6 +24,7 @@ class Stop(StrEnum):
     PRICE = "price"
     FAILURES = "failures"
     AWAY = "away"
+    FULL = "full"
     DISK = "disk"
 
 
@@ -35,6 +36,7 @@ STOP_EXIT = {
     Stop.PRICE: Exit.CAP,
     Stop.FAILURES: Exit.UNFINISHED_JOBS,
     Stop.AWAY: Exit.UNFINISHED,
+    Stop.FULL: Exit.UNFINISHED,
     Stop.DISK: Exit.UNFINISHED,
 }
 

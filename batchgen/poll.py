@@ -64,6 +64,7 @@ class Poller:
         self._ended = ended
         self._watched: dict[str, _Watched] = {}
         self._open: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._last = False
         self._overdue_look = 0.0
@@ -101,6 +102,8 @@ class Poller:
                         worker.add_done_callback(self._closed)
                         continue
                 await self._pause(self._next_wait(now, wait))
+            while self._leaving:
+                await asyncio.wait(self._leaving)
         finally:
             for worker in self._open:
                 worker.cancel()
@@ -124,6 +127,7 @@ class Poller:
 
     def _closed(self, worker: "asyncio.Task[None]") -> None:
         self._open.discard(worker)
+        self._leaving.discard(worker)
         self._wake.set()
         if not worker.cancelled() and (error := worker.exception()) is not None:
             message = error.message if isinstance(error, LedgerWriteError) else f"Polling failed: {error!r}."
@@ -141,6 +145,8 @@ class Poller:
         if watched is None:
             return
         look = await self._api.task(task_id)
+        if self._watched.get(task_id) is not watched:  # given up meanwhile: the next run looks again
+            return
         now = self._board.clock.now()
         watched.looks += 1
         if look.status is None:
@@ -245,7 +251,8 @@ class Poller:
             self._forget(watched.task, now)
             words = f"the task had not ended after {self._deadline:.0f} seconds; run again to go on waiting"
             worker = asyncio.create_task(self._overdue(watched, "overdue", words, now))
-            self._open.add(worker)
+            for some in (self._open, self._leaving):
+                some.add(worker)
             worker.add_done_callback(self._closed)
 
     async def _overdue(self, watched: _Watched, code: str, words: str, now: float) -> None:

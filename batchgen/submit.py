@@ -123,7 +123,7 @@ class Submitter:
         if self._away.paused:
             await self._wait_for_service()
             return False
-        if len(self._open) >= MOST_OPEN:
+        if len(self._open) >= (1 if self._away.on_trial else MOST_OPEN):
             await self._pause(None)
             return False
         wait = self._pacer.wait(now)
@@ -322,7 +322,7 @@ class Submitter:
                 await self._pause(wait)
                 continue
             if await self._api.probe():
-                self._away.answered(self._board.clock.now())
+                self._away.probe_answered(self._board.clock.now())
             else:
                 self._away.probe_failed(self._board.clock.now())
 

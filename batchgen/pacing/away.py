@@ -5,7 +5,10 @@ a time asks whether the service is there again, at random moments (full jitter) 
 answer of any kind opens it again. After ten minutes without one the run parks: it ends, and can be run again.
 A Retry-After of more than five minutes parks it at once, and so does the fourth "unavailable" in a row.
 
-A probe is a GET, never a POST: a POST that got no answer may have been paid for.
+A probe is a GET, never a POST: a POST that got no answer may have been paid for. But a service may answer
+every GET and lose every POST. So after doubts an answered probe opens for one POST at a time, on trial: an answer
+to it opens wholly, another doubt pauses again, twice as long each time. So an outage costs some ten doubts and
+what was on its way, and then one for each doubling of the time that it lasts.
 
 Worked example: refused five times within 2 s: paused. Probes follow after about 0.5, 1, 2, 4, 8, 15, 15, … s;
 the one at 95 s is answered (a 404 will do), and submitting goes on.
@@ -26,8 +29,9 @@ UNAVAILABLE = 3
 class Away:
     """Counts failures in a row, and says whether to submit, to probe, or to give up for now.
 
-    `paused`: no POST may begin. Then `wait` is the time to the next probe; after it, `answered` or
-    `probe_failed`. Once `parked`, it stays so. `come_back_at` is the instant that the service named, if any.
+    `paused`: no POST may begin. Then `wait` is the time to the next probe; after it, `probe_answered` or
+    `probe_failed`. `on_trial`: a POST may begin while no other is open. Once `parked`, it stays so.
+    `come_back_at` is the instant that the service named, if any.
     """
 
     def __init__(self, *, rng: random.Random) -> None:
@@ -37,6 +41,8 @@ class Away:
         self._parked = ""
         self._failures = 0
         self._doubts = 0
+        self._trials = 0
+        self.on_trial = False
         self._since: float | None = None
         self._probes = 0
         self._next_probe = 0.0
@@ -71,12 +77,22 @@ class Away:
         return max(0.0, self._next_probe - now)
 
     def answered(self, now: float) -> None:
-        """The service gave a whole answer to a POST or a probe, whatever it said."""
+        """The service gave a whole answer to a POST, whatever it said."""
         del now
         self._answers += 1
-        self._failures = self._doubts = self._probes = 0
+        self._failures = self._doubts = self._probes = self._trials = 0
+        self.on_trial = False
         self._since = None
         self._why = ""
+
+    def probe_answered(self, now: float) -> None:
+        """The service answered a GET. After doubts that says little of POSTs: the next one is on trial."""
+        if self._doubts < DOUBTS:
+            self.answered(now)
+            return
+        self._failures = self._probes = 0
+        self._why = ""
+        self.on_trial = True
 
     def connection_failed(self, now: float, message: str = "") -> None:
         """No connection for a POST: nothing was sent."""
@@ -91,6 +107,10 @@ class Away:
         self._since = now if self._since is None else self._since
         if self._doubts >= DOUBTS:
             self._pause(now, f"{self._doubts} submissions in a row without a clear answer; {message}")
+        if self.on_trial:
+            self.on_trial = False
+            self._trials += 1
+            self._next_probe = now + FIRST_WAIT * 2.0 ** min(self._trials, 10)
 
     def probe_failed(self, now: float) -> None:
         """A probe got no answer."""

@@ -46,6 +46,40 @@ def test_ten_doubts_in_a_row_pause_and_an_answer_opens_again() -> None:
     assert one.sentence(5.0) == ""
 
 
+def test_after_doubts_an_answered_probe_opens_for_one_post_on_trial() -> None:
+    one = away()
+    for _ in range(10):
+        one.doubt(0.0)
+    one.probe_answered(5.0)
+    assert (one.paused, one.on_trial) == (False, True)
+    one.answered(6.0)
+    assert (one.paused, one.on_trial) == (False, False)
+    one.doubt(7.0)
+    assert not one.paused
+
+
+def test_a_service_that_answers_gets_and_loses_posts_costs_few_doubts_and_parks_after_10_minutes() -> None:
+    one, now, doubts = away(), 0.0, 10
+    for _ in range(10):
+        one.doubt(now)
+    while not one.parked(now):
+        now += one.wait(now) + 0.1
+        one.probe_answered(now)
+        assert one.on_trial
+        one.doubt(now + 1.0)
+        doubts += 1
+        assert one.paused
+    assert 600 <= now <= 1300
+    assert doubts <= 20
+
+
+def test_after_connection_failures_an_answered_probe_opens_wholly() -> None:
+    one = away()
+    now = fail(one, 5)
+    one.probe_answered(now)
+    assert (one.paused, one.on_trial) == (False, False)
+
+
 def test_probes_back_off_up_to_30_s_at_random_and_the_run_parks_after_10_minutes() -> None:
     one = away()
     now = fail(one, 5)

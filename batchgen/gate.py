@@ -63,8 +63,9 @@ class Gate:
         self.header, self.suspects = header, suspects
         self._delimiter, self._prices = delimiter, prices
         self.key = {column.key: column for column in columns if column.kind == "key"}
-        self.typed = [c for c in columns if c.kind == "option" and c.as_type != "text"]
-        self.texts = [c for c in columns if c.kind == "option" and c.as_type == "text"]
+        options = [c for c in columns if c.kind == "option"]
+        self.typed = [c for c in options if c.as_type != "text" or c.is_ratio]
+        self.texts = [c for c in options if c.as_type == "text" and not c.is_ratio]
         self.empty = [c for c in columns if c.kind in ("blank", "task_id") or c.header == "task_id"]
         self.by = next((c for c in columns if c.kind in ("key", "option", "own") and c.shown_as == by), None)
         #: Whether the quick pass can answer at all: `by` may name something inside a JSON cell.
@@ -140,13 +141,14 @@ class Gate:
 
 def _option_hash(column: Column, text: str) -> int | None:
     try:
-        found = (
-            {column.key: values.typed(text, column.as_type)} if column.kind == "option" else values.options(text)
-        )
+        if column.is_ratio:
+            values.refuse_time(text)
+        is_one = column.kind == "option"
+        found = {column.key: values.typed(text, column.as_type)} if is_one else values.options(text)
     except values.BadValue:
         return None
     sample = {"provider": "x", "model": "x", "scene": "text-to-video", "prompt": "x", "options": found}
-    return content_hash({"options": found}) if text and fast_gate()(sample) else None
+    return content_hash({"options": found}) if text.strip() and fast_gate()(sample) else None
 
 
 class _Look:

@@ -115,7 +115,7 @@ def _sentences(error: Any, row: Row) -> Iterator[Problem]:
         size = "blank" if error.validator == "minLength" else f"longer than {error.validator_value} characters"
         yield _at(row, key, "bad_length", f"{key} is {size}.", f"It is {_WHAT.get(key, 'a short name')}.")
     else:
-        message = f"{key} {shown(ascii(error.instance))} holds a line break or another invisible control character."
+        message = f"{key} holds a line break or another control character: {shown(ascii(error.instance)[1:-1])}."
         yield _at(row, key, "control_character", message, "Retype it.")
 
 

@@ -106,6 +106,8 @@ class Cells:
                         "Keep one of them.",
                     )
                 options[column.key] = values.typed(text, column.as_type)
+                if column.is_ratio:
+                    values.refuse_time(text)
             elif column.key == "options":
                 found["options"] = values.options(text)
             else:

@@ -42,6 +42,11 @@ class Column:
         """The name under which results.csv shows the column again."""
         return self.key if self.kind in ("key", "own") else self.header
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether it is an option for shapes such as 16:9, which spreadsheets take for times of day."""
+        return self.kind == "option" and self.as_type == "text" and "ratio" in self.key.casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

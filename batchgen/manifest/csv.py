@@ -69,6 +69,13 @@ def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iter
 def understand_header(record: Record, manifest: Manifest, options: ReadOptions) -> Header:
     """The header's columns; Unreadable when the first line names no known column at all."""
     if not any(known(name) for name in record.cells):
+        if any("\0" in name for name in record.cells):
+            raise Unreadable(
+                "encoding",
+                "The file is not plain text; it looks like UTF-16 without a byte order mark.",
+                "Add --encoding utf-16-le, or save it as UTF-8.",
+                line=record.line,
+            )
         raise Unreadable(
             "no_header",
             f"The first line names no known column: it reads {shown(' '.join(record.cells))}.",
@@ -105,13 +112,13 @@ def _quoting(words: str, started: int, line: int) -> Unreadable:
     if "unexpected end of data" in words or "field larger" in words:
         return Unreadable(
             "unclosed_quote",
-            f"A double quote that opens in the row of line {started} is never closed: it swallows the rest.",
+            "A double quote that opens in this row is never closed: it swallows the rest.",
             'Close it, or write "" for a quote inside a quoted text.',
             line=started,
         )
     return Unreadable(
         "bad_quote",
-        f"In line {line}, something stands right behind the double quote that ends a cell.",
+        "Something stands right behind the double quote that ends a cell.",
         'A quote inside a quoted text is written twice: "".',
         line=line,
     )

@@ -1,9 +1,10 @@
 """One entry of a YAML list -> the jobs that it stands for: defaults, rows, matrix, templates, repeat."""
 
+import difflib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,15 @@ class Expander:
         self._options = options
         self._defaults = defaults or Keyed(None)
         self._number = 0
-        self._default_problems = _unknown(self._defaults, DEFAULT_KEYS)
+        self._defaults, wrong = _known_defaults(self._defaults)
+        for line, key, message, hint in wrong:
+            manifest.problems.append(Problem(manifest.name, None, line, key, None, "unknown_key", message, hint))
 
     def expand(self, item: Keyed) -> Iterator[Entry]:
         """The entries of one item, in the order rows, matrix, repeat."""
         try:
             if not item.keys() & _EXPANDERS and not _templated(item) and not _templated(self._defaults):
-                yield self._entry(item, self._merged(item), ())
+                yield self._entry(item, self._merged(item))
                 return
             yield from self._expanded(item)
         except values.BadValue as bad:
@@ -63,7 +66,9 @@ class Expander:
         merged = self._merged(item)
         repeat = item.get("repeat", 1)
         if not isinstance(repeat, int) or isinstance(repeat, bool) or not 1 <= repeat <= MOST:
-            raise values.BadValue("bad_repeat", f"repeat is {shown(repeat)}.", "It is a whole number from 1 on.")
+            raise values.BadValue(
+                "bad_repeat", f"repeat is {shown(repeat)}.", f"It is a whole number from 1 to {MOST:,}."
+            )
         matrix = _matrix(item.get("matrix"))
         if not isinstance(item.get("rows"), str | None):
             raise values.BadValue("wrong_type", "rows must name one file.", "For example rows: products.csv")
@@ -88,7 +93,7 @@ class Expander:
                     yield self._bad(item, bad)
                     continue
                 for copy in range(1, repeat + 1):
-                    yield self._entry(item, made if copy == 1 else _copy(made, copy), (), copy)
+                    yield self._entry(item, made if copy == 1 else _copy(made, copy), copy)
 
     def _rows(self, item: Keyed) -> Iterator[dict[str, Any]]:
         """The variables of each row of the file under `rows`; one empty set without it."""
@@ -105,9 +110,10 @@ class Expander:
             rows = read_table(path, self._options)
             yield from rows
         except Unreadable as trouble:
-            raise values.BadValue("bad_rows_file", f"rows: {name}: {trouble.message}", trouble.hint) from None
+            message = f"rows: {trouble.message.replace(str(path), name)}"
+            raise values.BadValue("bad_rows_file", message, trouble.hint) from None
 
-    def _entry(self, item: Keyed, job: Mapping[str, Any], problems: Sequence[Problem], copy: int = 1) -> Entry:
+    def _entry(self, item: Keyed, job: Mapping[str, Any], copy: int = 1) -> Entry:
         self._number += 1
         name, number = self._manifest.name, self._number
         found: dict[str, Any] = {}
@@ -118,11 +124,10 @@ class Expander:
             elif key != "own":
                 _take(key, value, found, cells)
         own = job.get("own")
-        wrong = list(problems)
-        wrong.extend(
-            Problem(name, number, self._defaults.lines.get(key), key, None, "unknown_key", message, hint)
-            for key, message, hint in self._default_problems
-        )
+        wrong = [
+            Problem(name, number, line, None, None, code, message, hint)
+            for line, code, message, hint in item.troubles
+        ]
         if isinstance(own, dict):
             cells.update((str(key), _text(value)) for key, value in own.items())
         elif own is not None:
@@ -166,16 +171,18 @@ def _text(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _unknown(found: Keyed, known: Sequence[str]) -> list[tuple[str, str, str]]:
-    import difflib
-
-    wrong = []
-    for key in found:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1, 0.6)
-            guess = f' Did you mean "{close[0]}"?' if close else ""
-            wrong.append((key, f"{shown(key)} can't stand in defaults.{guess}", f"Known: {', '.join(known)}."))
-    return wrong
+def _known_defaults(defaults: Keyed) -> tuple[Keyed, list[tuple[int | None, str, str, str]]]:
+    """The defaults without keys that can't stand there, and what is wrong with those."""
+    known, wrong = Keyed(defaults.line), []
+    for key, value in defaults.items():
+        if key in DEFAULT_KEYS:
+            known[key] = value
+            continue
+        close = difflib.get_close_matches(key, DEFAULT_KEYS, 1, 0.6)
+        guess = f' Did you mean "{close[0]}"?' if close else ""
+        message = f"{shown(key)} can't stand in defaults.{guess}"
+        wrong.append((defaults.lines.get(key), key, message, f"Known are {', '.join(DEFAULT_KEYS)}."))
+    return known, wrong
 
 
 def _matrix(matrix: Any) -> dict[str, list[Any]]:

@@ -87,5 +87,5 @@ def _broken(whole: str, bad: values.BadValue) -> Unreadable:
         line = error.lineno
     except (ValueError, RecursionError):
         pass
-    where = f"Line {line}: the" if line else "The"
-    return Unreadable("bad_json", f"{where} file is not valid JSON. {bad.message}", bad.hint, line=line)
+    message = "The file is not valid JSON." if line else f"The file is not valid JSON: {bad.message}"
+    return Unreadable("bad_json", message, bad.hint, line=line)

@@ -138,7 +138,10 @@ def open_bytes(path: Path | str) -> IO[bytes]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Unreadable("unreadable", f'"{path}" can\'t be read: {reason}.', "Check its permissions.") from None
-    return gzip.GzipFile(fileobj=file, mode="rb") if packed else file  # type: ignore[return-value]
+    if not packed:
+        return file
+    file.close()
+    return gzip.open(place, "rb")  # type: ignore[return-value]
 
 
 def read_block(stream: IO[bytes], size: int) -> bytes:
@@ -256,7 +259,7 @@ def encoding_trouble(path: Path | str, encoding: str | None = None) -> Unreadabl
                 shown = raw[start : error.start + 30].decode("cp1252", "replace").strip()
                 return Unreadable(
                     "encoding",
-                    f'Line {line} is not {_spoken(name)}. Read as Windows text (cp1252) it says "…{shown}…".',
+                    f'The line is not {_spoken(name)}. Read as Windows text (cp1252) it says "…{shown}…".',
                     "If that looks right, add --encoding cp1252. Otherwise save the file as UTF-8 "
                     '(in Excel: "CSV UTF-8").',
                     line=line,

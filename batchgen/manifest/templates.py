@@ -79,8 +79,8 @@ def spoken(value: Any) -> str:
     """A variable inside a text: texts as they are, the rest as YAML would write it."""
     if isinstance(value, str):
         return value
-    if isinstance(value, float):
-        return str(value)
+    if isinstance(value, float) or hasattr(value, "_undefined_message"):
+        return str(value)  # what is undefined says so here, as an error
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -91,10 +91,10 @@ def _jinja(text: str) -> tuple[Callable[[Mapping[str, Any]], Any], frozenset[str
     environment = _environment()
     try:
         tree = environment.parse(text)
-    except jinja2.TemplateSyntaxError as error:
+    except jinja2.TemplateSyntaxError:
         raise BadValue(
             "bad_template",
-            f"The text {shown(text)} has a {{{{ }}}} that makes no sense: {error.message}.",
+            f"What stands between {{{{ and }}}} in {shown(text)} makes no sense, or is not closed.",
             "Write {{ name }}, or {{ '{{' }} for two braces as they are.",
         ) from None
     for node in tree.find_all(jinja2.nodes.Node):
@@ -106,7 +106,8 @@ def _jinja(text: str) -> tuple[Callable[[Mapping[str, Any]], Any], frozenset[str
         try:
             return template.render(variables)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
-            raise BadValue("bad_template", f"{shown(text)} can't be worked out: {error}.") from None
+            message = f"{shown(text)} can't be worked out: {str(error).rstrip('.')}."
+            raise BadValue("bad_template", message, "Check the names behind the dots.") from None
 
     return render, names
 
@@ -118,8 +119,12 @@ def _allow(node: Any) -> None:
         nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Getattr,
         nodes.Getitem, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat,
     )  # fmt: skip
-    if not isinstance(node, harmless) or (isinstance(node, nodes.Filter) and node.name not in FILTERS):
+    private = isinstance(node, nodes.Getattr) and node.attr.startswith("_")
+    if not isinstance(node, harmless) or private or (isinstance(node, nodes.Filter) and node.name not in FILTERS):
         what = f"the filter {node.name}" if isinstance(node, nodes.Filter) else type(node).__name__.lower()
+        what = {"call": "a call", "mul": "a multiplication", "add": "a sum", "getattr": "a hidden name"}.get(
+            what, what
+        )
         raise BadValue(
             "bad_template",
             f"A {{{{ }}}} may hold a variable, a filter or a choice, but not {what}.",

@@ -12,6 +12,7 @@ from batchgen.manifest.entry import shown
 
 _TRUE = frozenset({"true", "yes", "1", "on"})
 _FALSE = frozenset({"false", "no", "0", "off"})
+_TIME = re.compile(r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?P<rest>:00)?\s*(?P<noon>[AaPp]\.?[Mm]\.?)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -61,8 +62,20 @@ def typed(text: str, as_type: str) -> Any:
         number = float(word)
         if math.isfinite(number):
             return number
-    wanted = {"int": "a whole number", "float": "a number with a decimal point", "bool": "true or false"}[as_type]
+    wanted = {"int": "a whole number", "float": "a number (1.5, with a point)", "bool": "true or false"}[as_type]
     raise BadValue("bad_value", f"{shown(text)} is not {wanted}.", "The column's header asks for this type.")
+
+
+def refuse_time(text: str) -> None:
+    """BadValue for a shape (16:9) that a spreadsheet wrote as a time of day: 16:09, 09:16:00, 04:09:00 PM."""
+    found = _TIME.fullmatch(text.strip())
+    if found and (found["rest"] or found["noon"] or "0" in (found["hour"][0], found["minute"][0])):
+        hour = int(found["hour"]) % 12 + 12 * (found["noon"][0] in "pP") if found["noon"] else int(found["hour"])
+        raise BadValue(
+            "time_for_ratio",
+            f"A spreadsheet made a time of day of this cell: {shown(text)}.",
+            f"It was probably {hour}:{int(found['minute'])}. Format the column as Text and type it again.",
+        )
 
 
 def strict_json(text: str, code: str) -> Any:
@@ -86,7 +99,7 @@ def check_json(value: Any, code: str, depth: int = 0) -> None:
     """BadValue when text holds half a character (a lone surrogate or NUL), or nesting goes beyond 64."""
     if isinstance(value, str):
         if not value.isascii() and _SURROGATE.search(value):
-            raise BadValue(code, f"{shown(ascii(value))} holds half a character (a lone surrogate).", "Retype it.")
+            raise BadValue(code, f"{shown(ascii(value)[1:-1])} holds half a character.", "Retype it.")
     elif isinstance(value, dict | list):
         if depth >= 64:
             raise BadValue(code, "The value is nested too deeply.", "64 levels are the most.")

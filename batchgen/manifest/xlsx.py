@@ -183,7 +183,7 @@ class _Sheet:
                 message = "The cell holds a formula whose result was not saved."
                 say(problems, "no_value", message, "Open the file in a spreadsheet program and save it again.")
             return ""
-        if isinstance(value, datetime.time | datetime.timedelta) and is_ratio(column):
+        if isinstance(value, datetime.time | datetime.timedelta) and column.is_ratio:
             text = ratio(value)
             if text is not None:
                 message = f'The spreadsheet made a time of day of this cell; it is read as "{text}".'
@@ -204,13 +204,8 @@ class _Sheet:
 
     def _duration(self, column: Column, text: str) -> str:
         """ODS gives a time beyond 24 hours as PT32H09M00S."""
-        found = re.fullmatch(r"PT(\d+)H(\d\d)M00S", text) if is_ratio(column) else None
+        found = re.fullmatch(r"PT(\d+)H(\d\d)M00S", text) if column.is_ratio else None
         return f"{int(found[1])}:{int(found[2])}" if found else text
-
-
-def is_ratio(column: Column) -> bool:
-    """Whether a column is for shapes such as 16:9."""
-    return column.kind == "option" and "ratio" in column.key.casefold()
 
 
 def ratio(value: datetime.time | datetime.timedelta) -> str | None:

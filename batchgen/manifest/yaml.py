@@ -2,21 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from batchgen.job import Problem
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.expand import JOB_KEYS, Expander
-from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, encoding_trouble, utf8_blocks
+from batchgen.manifest.feed import Feed
+from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, utf8_blocks
 from batchgen.manifest.yaml_events import Builder, Keyed, events, keyed
 
 TOP_KEYS = ("version", "defaults", "jobs")
 #: Keys of a job whose plain scalars are texts however they look: `id: 012`, `prompt: yes`.
 TEXT_KEYS = frozenset({"id", "provider", "model", "scene", "prompt", "image_input", "video_input", "rows", "own"})
+
+
+_NOT_YAML = re.compile("[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
@@ -27,8 +31,7 @@ def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Ite
         yield from reader.jobs(defaults)
     except Unreadable as trouble:
         if trouble.code == "bad_character":
-            with suppress(UnicodeDecodeError):
-                _check_encoding(path, options)
+            raise _bad_character(path, options) from None
         raise
 
 
@@ -54,15 +57,13 @@ def _stream(path: Path | str, options: ReadOptions) -> Any:
     return Utf8Stream(path, options.encoding)
 
 
-def _check_encoding(path: Path | str, options: ReadOptions) -> None:
-    import codecs
-
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    for block in utf8_blocks(path, options.encoding):
-        try:
-            decoder.decode(block)
-        except UnicodeDecodeError:
-            raise encoding_trouble(path, options.encoding) from None
+def _bad_character(path: Path | str, options: ReadOptions) -> Unreadable:
+    """Which line holds what YAML does not allow, or is not in its encoding."""
+    for number, line in enumerate(Feed(path, options.encoding).lines(), 1):
+        if found := _NOT_YAML.search(line):
+            message = f"There is a character that YAML does not allow ({ascii(found[0])[1:-1]})."
+            return Unreadable("bad_character", message, "Retype the text around it.", line=number)
+    return Unreadable("bad_character", "The file holds a character that YAML does not allow.", "Retype it.")
 
 
 def _defaults_come_late(path: Path | str, options: ReadOptions) -> bool:
@@ -99,7 +100,9 @@ def _late_defaults(path: Path | str, options: ReadOptions) -> Keyed | None:
 
 def _job_mapping(builder: Builder, start: Any) -> Keyed:
     """A job or the defaults: texts keep their own spelling, also under `own`."""
+    builder.troubles = []
     found = builder.mapping(start, 1, TEXT_KEYS)
+    found.troubles = builder.troubles
     if start.anchor:
         builder.anchors[start.anchor] = (found, builder.nodes)
     return found
@@ -135,7 +138,7 @@ class _Reader:
             line = event.start_mark.line + 1
             raise Unreadable(
                 "second_document",
-                f'Line {line}: a second document starts here ("---").',
+                'A second document starts here ("---").',
                 "Put it into a file of its own.",
                 line=line,
             )
@@ -147,9 +150,7 @@ class _Reader:
             key = event.value if type(event) is yaml.ScalarEvent else ""
             line = event.start_mark.line + 1
             if key in seen:
-                raise Unreadable(
-                    "duplicate_key", f'Line {line}: the key "{key}" stands twice.', "Keep one of them.", line=line
-                )
+                raise Unreadable("duplicate_key", f'The key "{key}" stands twice.', "Keep one of them.", line=line)
             seen.add(key)
             value = build.next()
             build.nodes = 0
@@ -157,13 +158,23 @@ class _Reader:
                 yield from self._list(defaults)
             elif key == "defaults" and type(value) is yaml.MappingStartEvent:
                 defaults = _job_mapping(build, value)
+                self._file_troubles()
             elif key in ("jobs", "defaults"):
                 what = "a list of jobs, each with a dash in front" if key == "jobs" else "a group of keys"
-                raise Unreadable("wrong_type", f"Line {line}: {key} must be {what}.", line=line)
+                raise Unreadable("wrong_type", f"{key} must be {what}.", line=line)
             else:
+                build.troubles = []
                 self.other(key, build.build(value), line)
+                self._file_troubles()
         if "jobs" not in seen:
             raise Unreadable("no_rows", 'The manifest has no list "jobs:".', "Add one, a dash before each job.")
+
+    def _file_troubles(self) -> None:
+        """What is wrong outside of the jobs is a problem of the whole file."""
+        self.manifest.problems.extend(
+            Problem(self.manifest.name, None, line, None, None, code, message, hint)
+            for line, code, message, hint in self.builder.troubles
+        )
 
     def other(self, key: str, value: Any, line: int | None) -> None:
         """`version`, an `x-` key that holds anchors, or something that is not known."""
@@ -195,7 +206,7 @@ class _Reader:
             if not isinstance(value, Keyed):
                 raise Unreadable(
                     "wrong_type",
-                    f"Line {line}: an entry of jobs must be a group of keys, not {shown(value)}.",
+                    f"An entry of jobs must be a group of keys, not {shown(value)}.",
                     f"Its keys are {', '.join(JOB_KEYS)}.",
                     line=line,
                 )

@@ -7,7 +7,7 @@ in JSON's spelling); everything else stays the text that it looks like.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -28,6 +28,9 @@ _WORDS = {
 _FIRST = frozenset("-0123456789~nNtTfF.")
 
 
+Trouble = tuple[int, str, str, str]  # line, code, message, hint
+
+
 class Written(float):
     """A number with a decimal point that remembers how it was written (1.50), for texts that quote it."""
 
@@ -39,14 +42,18 @@ class Written(float):
 
 
 class Keyed(dict[str, Any]):
-    """A mapping of the manifest that knows where it stands: its own line, and the line of each key."""
+    """A mapping of the manifest that knows where it stands: its own line, and the line of each key.
 
-    __slots__ = ("line", "lines")
+    `troubles` are (line, code, message, hint) of what is wrong inside without ending the reading.
+    """
+
+    __slots__ = ("line", "lines", "troubles")
 
     def __init__(self, line: int | None) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
+        self.troubles: Sequence[Trouble] = ()
 
 
 def keyed(found: dict[str, Any]) -> Keyed:
@@ -56,7 +63,7 @@ def keyed(found: dict[str, Any]) -> Keyed:
     return made
 
 
-def scalar(text: str, line: int) -> Any:
+def scalar(text: str) -> Any:
     """The value of a plain scalar: null, true, false, a number in JSON's spelling, else its own text."""
     if text and text[0] not in _FIRST:
         return text
@@ -64,13 +71,6 @@ def scalar(text: str, line: int) -> Any:
         return _WORDS[text]
     number = _NUMBER.fullmatch(text)
     if number is None:
-        if text.lower() in (".nan", ".inf", "-.inf"):
-            raise Unreadable(
-                "bad_number",
-                f"Line {line}: {text} is not a number that can be sent.",
-                "Write a number, or put it in quotes.",
-                line=line,
-            )
         return text
     if number["part"] is None and number["exponent"] is None:
         return int(text)
@@ -86,6 +86,11 @@ class Builder:
     events: Iterator[Any]
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
+    troubles: list[Trouble] = field(default_factory=list)
+
+    def note(self, event: Any, code: str, message: str, hint: str) -> None:
+        """Something is wrong, and reading can go on: a problem of the entry that is being built."""
+        self.troubles.append((event.start_mark.line + 1, code, message, hint))
 
     def next(self) -> Any:
         """The next event. Unreadable with line and column where it is not YAML."""
@@ -110,11 +115,16 @@ class Builder:
         self._tag(event)
         if kind is yaml.ScalarEvent:
             plain = event.implicit[0] and not raw
-            value = scalar(event.value, event.start_mark.line + 1) if plain else event.value
+            value = scalar(event.value) if plain else event.value
+            if plain and event.value.lower() in (".nan", ".inf", "-.inf"):
+                self.note(
+                    event, "bad_number", f"{event.value} is not a number that can be sent.", "Write a number."
+                )
             if raw and event.implicit[0] and event.value in ("", "~", "null"):
                 value = None
             if "\0" in event.value or (not event.value.isascii() and _SURROGATES.search(event.value)):
-                raise _refuse(event, "bad_character", "A text holds a NUL or half a character.", "Retype it.")
+                self.note(event, "bad_character", "A text holds a NUL or half a character.", "Retype it.")
+                value = "\ufffd"
         else:
             if depth >= DEPTH:
                 raise _refuse(event, "too_deep", f"Something is nested deeper than {DEPTH} levels.", "Is it YAML?")
@@ -145,7 +155,7 @@ class Builder:
                 merged.extend(value if isinstance(value, list) else [value])
                 continue
             if key in found:
-                raise _refuse(event, "duplicate_key", f"The key {shown(key)} stands twice.", "Keep one.")
+                self.note(event, "duplicate_key", f"The key {shown(key)} stands twice.", "Keep one of them.")
             found[key] = self.build(self.next(), depth + 1, raw=raw is None or key in raw)
             found.lines[key] = line
         for value in merged:
@@ -168,10 +178,13 @@ class Builder:
     def _tag(self, event: Any) -> None:
         if event.tag and event.tag not in ("!", "tag:yaml.org,2002:str"):
             message = f"The tag {shown(event.tag)} is not allowed: a manifest holds texts, numbers and lists."
-            raise _refuse(event, "tag", message, "Take it out, or put the text in quotes.")
+            self.note(event, "tag", message, "Take it out, or put the text in quotes.")
 
     def _alias(self, event: Any) -> Any:
         value, size = self.anchors.get(event.anchor, (_BUILDING, 0))
+        if event.anchor not in self.anchors:
+            message = f"*{event.anchor} refers to nothing."
+            raise _refuse(event, "bad_alias", message, "A text that starts with * needs quotes around it.")
         if value is _BUILDING:
             raise _refuse(event, "bad_alias", f"*{event.anchor} stands inside what it names, or before it.", "")
         self.nodes += size
@@ -192,14 +205,18 @@ def events(stream: IO[bytes] | str) -> Builder:
 
 def _refuse(event: Any, code: str, message: str, hint: str) -> Unreadable:
     line = event.start_mark.line + 1
-    return Unreadable(code, f"Line {line}: {message[0].lower() + message[1:]}", hint, line=line)
+    return Unreadable(code, message, hint, line=line)
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else None
-    column = f", column {mark.column + 1}" if mark else ""
+    column = f" (column {mark.column + 1})" if mark else ""
     words = (error.problem or error.context or "it is not YAML").strip()
+    if "quoted scalar" in (error.context or "") and "end of stream" in words and error.context_mark:
+        line = error.context_mark.line + 1
+        message = "A text in quotes starts here and never ends."
+        return Unreadable("bad_yaml", message, "Close the quotes.", line=line)
     hint = "Check the indentation of that line and the one above it."
     if "\\t" in words or "tab" in words or "cannot start any token" in words:
         hint = "YAML indents with spaces, not tabs; a text that starts with @, %, ` or a tab needs quotes."
@@ -207,7 +224,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> Unreadable:
         hint = 'A text with ": " or " #" in it needs quotes around it; otherwise check the indentation.'
     elif "undefined alias" in words:
         hint = "A text that starts with * needs quotes around it."
-    return Unreadable("bad_yaml", f"Line {line}{column}: this is not YAML ({words}).", hint, line=line)
+    return Unreadable("bad_yaml", f"This is not YAML{column}: {words}.", hint, line=line)
 
 
 def _character(error: yaml.reader.ReaderError) -> Unreadable:

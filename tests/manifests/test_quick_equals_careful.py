@@ -19,7 +19,7 @@ CAREFUL = ReadOptions(select=(("provider", "*"),))
 
 COLUMNS = [
     "id", "provider", "model", "scene", "prompt", "image_input", "video_input", "options", "options.duration",
-    "options.seed:int", "options.sound:bool", "campaign", "task_id", "", "job_id", "state",
+    "options.seed:int", "options.sound:bool", "options.aspect_ratio", "campaign", "task_id", "", "job_id", "state",
 ]  # fmt: skip
 
 PROMPTS = st.sampled_from(
@@ -36,17 +36,22 @@ URLS = st.sampled_from(
      "https://www.dropbox.com/s/x?dl=1", " https://a.example/a.png"]
 )  # fmt: skip
 CELLS = {
-    "id": st.sampled_from(["a", "b", "c", "", " a ", "0123456789abcdef", "0123456789abcdef-2", "x" * 201, "ä", "a b", "a\tb"]),
+    "id": st.sampled_from(
+        ["a", "b", "c", "", " a ", "0123456789abcdef", "0123456789abcdef-2", "x" * 201, "ä", "a b", "a\tb"]
+    ),
     "provider": st.sampled_from(["kie", "kie", "kie", "fal", "Kie", "", " kie", "fall", "other"]),
     "model": st.sampled_from(["m", "m", "kling-2.6/text-to-video", "sora-2-pro", "kling-2.6/x", "", "ä"]),
     "scene": st.sampled_from(["text-to-video", "text-to-video", "image-to-video", "video-to-video", "", "text"]),
     "prompt": PROMPTS,
     "image_input": URLS,
     "video_input": URLS,
-    "options": st.sampled_from(["", "", "{}", '{"a": 1}', '{"duration": "5"}', "{", "[]", '{"": 1}', '{"a": NaN}', " "]),
+    "options": st.sampled_from(
+        ["", "", "{}", '{"a": 1}', '{"duration": "5"}', "{", "[]", '{"": 1}', '{"a": NaN}', " "]
+    ),
     "options.duration": st.sampled_from(["", "5", "10", " 5", "ä", " ", "\u00a0"]),
     "options.seed:int": st.sampled_from(["", "1", "2", "-3", "007", "x", "1.5", " 4 ", "+5", "-0"]),
     "options.sound:bool": st.sampled_from(["", "true", "no", "maybe"]),
+    "options.aspect_ratio": st.sampled_from(["", "16:9", "16:09", "9:16", "09:16", "04:09:00 PM", "ä", " "]),
     "task_id": st.sampled_from(["", "", "", "t1"]),
     "": st.sampled_from(["", "", "", "x"]),
     "job_id": st.sampled_from(["a", "b", "c", "", "'=x", "0123456789abcdef", "fedcba9876543210"]),
@@ -54,8 +59,7 @@ CELLS = {
 }  # fmt: skip
 
 GOOD = {
-    "provider": "kie", "model": "m", "scene": "text-to-video", "prompt": "A cat, and a dog", "options.duration": "5",
-    "options.seed:int": "7", "options.sound:bool": "true", "campaign": "spring",
+    "provider": "kie", "model": "m", "scene": "text-to-video", "options.duration": "5", "options.seed:int": "7", "options.sound:bool": "true", "campaign": "spring",
 }  # fmt: skip
 
 
@@ -63,7 +67,17 @@ GOOD = {
 def sheets(draw: st.DrawFn) -> bytes:
     """A CSV file of likely and unlikely cells, in some dialect, perhaps ragged, perhaps damaged."""
     most = draw(st.sets(st.sampled_from(COLUMNS), max_size=8))
-    columns = [*dict.fromkeys(["provider", "model", "scene", *draw(st.permutations(sorted(most)))])]
+    columns = [
+        *dict.fromkeys(
+            [
+                "provider",
+                "model",
+                "scene",
+                *draw(st.sampled_from([["prompt"], ["prompt"], []])),
+                *draw(st.permutations(sorted(most))),
+            ]
+        )
+    ]
     delimiter = draw(st.sampled_from(",,;\t|"))
     end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
     text = io.StringIO()

@@ -22,7 +22,7 @@ from batchgen.ledger.rows import knows_task, pending_sum
 from batchgen.ledger.store import ledger_path, meta_value, set_meta_value
 from batchgen.outputs import write_report_html, write_results_csv
 from batchgen.place import out_for
-from batchgen.plan import Plan, Selection
+from batchgen.plan import Decision, Plan, Selection
 from batchgen.pricing import PriceTable
 from batchgen.progress import Progress
 from batchgen.secret import Secret
@@ -158,6 +158,8 @@ def look_ahead(
             known = connection is not None and is_taken_in(connection, found, options)
             if connection is not None and known:
                 plan = intake.unchanged(connection, found.invalid)
+            elif connection is None and not options.selection.conditions:
+                plan = _all_new(found)
             else:
                 items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
                 again = options.resubmit_changed
@@ -169,6 +171,14 @@ def look_ahead(
     cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
     counted = credits.counted if credits else 0
     return Preview(out, found, plan, cap, None if cap is None else cap - counted, known)
+
+
+def _all_new(found: Survey) -> Plan:
+    """The plan where there is no ledger yet: every good row is submitted."""
+    plan = Plan(rows=found.rows, invalid=found.invalid)
+    for scene, (count, _, amount) in found.by_scene.items():
+        plan.add(Decision.NEW, scene, amount, count)
+    return plan
 
 
 def is_taken_in(connection: Any, found: Survey, options: RunOptions) -> bool:

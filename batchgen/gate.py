@@ -159,7 +159,10 @@ class _Look:
         self._columns = {int(name): sure.Texts.of(table[name]) for name in table.column_names}
         self._rows = table.num_rows
         self.sure: Flags = np.ones(self._rows, dtype=np.bool_)
+        #: Hashes of what the rows ask for; added up only where there are no ids.
         self._content: Numbers = np.zeros(self._rows, dtype=np.int64)
+        ids = self._texts(gate.key.get("id"))
+        self._ids = ids if ids is not None and bool(ids.sizes.all()) else None
 
     def _texts(self, column: Column | None) -> sure.Texts | None:
         return self._columns.get(column.index) if column is not None else None
@@ -167,8 +170,7 @@ class _Look:
     def verdict(self, slim: bool) -> Bulk | None:
         """Everything about the chunk; None for rows without an id when only ids were read (`slim`)."""
         gate = self._gate
-        ids = self._texts(gate.key.get("id"))
-        named = ids is not None and bool(ids.sizes.all())
+        named = self._ids is not None
         if slim and not named:
             return None
         found = self._combined()
@@ -181,7 +183,8 @@ class _Look:
         if gate.header.results:
             for texts in self._columns.values():
                 self.sure &= texts.first != ord("'")
-        hashes, made = self._identity(ids if named else None)
+        hashes, made = self._identity(self._ids)
+        ids = self._texts(gate.key.get("id"))
         if ids is not None and not named:
             self.sure &= ids.sizes == 0  # a chunk with both kinds: those with an id go the careful way
         return Bulk(
@@ -204,7 +207,8 @@ class _Look:
             codes *= len(different)
             codes += indexes
             names.append(different)
-            self._content += np.array([text_hash(text, key) for text in different], dtype=np.int64)[indexes]
+            if self._ids is None:
+                self._content += np.array([text_hash(text, key) for text in different], dtype=np.int64)[indexes]
         for key in reversed(_FILLED):
             codes *= 2
             if (column := gate.key.get(key)) is not None:
@@ -231,12 +235,12 @@ class _Look:
         prompt = self._texts(self._gate.key.get("prompt"))
         if prompt is not None:
             self.sure &= sure.plain_prompts(prompt, limits, self._data)
-            self._content += prompt.hashes("prompt")
+            self._add("prompt", prompt)
         for key in ("image_input", "video_input"):
             texts = self._texts(self._gate.key.get(key))
             if texts is not None:
                 self.sure &= sure.plain_addresses(texts, key, self._data)
-                self._content += texts.hashes(key)
+                self._add(key, texts)
 
     def _options(self, named: bool) -> bool:
         """Options; False where a column has too many different values to look at."""
@@ -248,7 +252,7 @@ class _Look:
             indexes, different = texts.dictionary()
             if column.as_type == "int" and len(different) > FEW:
                 self.sure &= sure.plain_integers(texts)
-                self._content += texts.hashes(f"options.{column.key}:json")
+                self._add(f"options.{column.key}:json", texts)
                 continue
             if len(different) > FEW:
                 return False
@@ -262,8 +266,12 @@ class _Look:
             for column in gate.texts:
                 texts = self._columns[column.index]
                 self.sure &= (texts.sizes == 0) | ((texts.first > 0x20) & (texts.first < 0x80))
-                self._content += texts.hashes(f"options.{column.key}")
+                self._add(f"options.{column.key}", texts)
         return True
+
+    def _add(self, column: str, texts: sure.Texts) -> None:
+        if self._ids is None:
+            self._content += texts.hashes(column)
 
     def _identity(self, ids: sure.Texts | None) -> tuple[Numbers, bool]:
         """The hashes that the sieve gets; rows that may have another's id or content are not sure."""

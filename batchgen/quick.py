@@ -72,22 +72,24 @@ class _Quick:
                 future.cancel()
 
     def _settled(self, chunk: Chunk, decided: "Future[Bulk | None]") -> Iterator[Bulk | Entry]:
-        bulk = decided.result()
+        bulk, feed = decided.result(), self._sheet.feed
         if bulk is None:
-            yield from self._stretch(Feed.over(chunk, self._path), None)
-            return
-        if len(bulk.unsure):
+            yield from self._stretch(Feed.over(chunk, feed.number, self._path), None)
+        elif len(bulk.unsure):
             yield from self._unsure(chunk, bulk)
         else:
             self._rows += bulk.rows
-        yield bulk
+        if bulk is not None:
+            yield bulk
+        whole = bulk is not None and bulk.rows == chunk.ends  # each line is a row
+        feed.number += chunk.ends if whole else chunk.records()
 
     def _unsure(self, chunk: Chunk, bulk: Bulk) -> Iterator[Entry]:
         """The rows of a chunk that need care, with their true numbers and lines."""
         wanted = iter(bulk.unsure.tolist())
         next_one = next(wanted)
         index = -1  # as arrow counts: empty lines are none
-        for record in records(Feed.over(chunk, self._path), self._sheet.delimiter):
+        for record in records(Feed.over(chunk, self._sheet.feed.number, self._path), self._sheet.delimiter):
             if not record.cells:
                 continue
             index += 1

@@ -23,15 +23,22 @@ _QUOTE, _LF, _CR = 34, 10, 13
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole records, quoted by the book, behind `line` physical lines and `number` spreadsheet rows."""
+    """Whole records, quoted by the book, behind `line` physical lines; they are `ends` lines long."""
 
     data: bytes
     line: int
-    number: int
+    ends: int
+
+    def records(self) -> int:
+        """How many spreadsheet rows the lines are: those that end inside of quotes count for none."""
+        if b'"' not in self.data:
+            return self.ends
+        feeds, quotes = _positions(self.data, _LF), _positions(self.data, _QUOTE)
+        return self.ends - int((np.searchsorted(quotes, feeds) % 2).sum())
 
 
 class Feed:
-    """One pass over a file. `line` and `number` count what was taken so far (`number`: by the careful reader)."""
+    """One pass over a file. `line` and `number` count what was taken so far (`number`: by the careful reader alone)."""
 
     def __init__(self, path: Path | str, encoding: str | None) -> None:
         self._path = path
@@ -45,12 +52,12 @@ class Feed:
         self.number = 0
 
     @classmethod
-    def over(cls, chunk: "Chunk", path: Path | str) -> "Feed":
-        """A feed over one chunk, for the careful reader."""
+    def over(cls, chunk: "Chunk", number: int, path: Path | str) -> "Feed":
+        """A feed over one chunk, behind `number` spreadsheet rows, for the careful reader."""
         feed = cls.__new__(cls)
         feed._path, feed._size, feed._blocks = path, CHUNK, iter(())
         feed._rest, feed._ended, feed._raws, feed._at = chunk.data, True, [], 0
-        feed.line, feed.number = chunk.line, chunk.number
+        feed.line, feed.number = chunk.line, number
         return feed
 
     def give_back(self) -> None:
@@ -103,20 +110,17 @@ class Feed:
         cut = len(data) if self._ended else _last_end(data, quotes)
         if not cut:
             return None
-        inside = 0
         if quotes is not None:
             quotes = quotes[: int(np.searchsorted(quotes, cut))]
             if not _by_the_book(data, quotes, cut, ord(delimiter)):
                 return None
-            inside = _line_ends_inside(data, quotes, cut)
         taken = data[:cut]
         ends = _line_ends(taken)
         if ends is None or b"\0" in taken or taken.startswith(b"\xef\xbb\xbf"):
             return None
-        found = Chunk(taken, self.line, self.number)
+        found = Chunk(taken, self.line, ends)
         self._rest = data[cut:]
         self.line += ends
-        self.number += ends - inside
         return found
 
     @property
@@ -160,9 +164,3 @@ def _line_ends(data: bytes) -> int | None:
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return None
     return ends + (not data.endswith(b"\n"))
-
-
-def _line_ends_inside(data: bytes, quotes: np.ndarray, cut: int) -> int:
-    """Line feeds inside of quotes: they end a line and no record."""
-    feeds = _positions(data[:cut], _LF)
-    return int((np.searchsorted(quotes, feeds) % 2).sum())

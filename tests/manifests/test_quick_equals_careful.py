@@ -59,7 +59,8 @@ CELLS = {
 }  # fmt: skip
 
 GOOD = {
-    "provider": "kie", "model": "m", "scene": "text-to-video", "options.duration": "5", "options.seed:int": "7", "options.sound:bool": "true", "campaign": "spring",
+    "provider": "kie", "model": "m", "scene": "text-to-video", "options.duration": "5", "options.seed:int": "7",
+    "options.sound:bool": "true", "campaign": "spring",
 }  # fmt: skip
 
 

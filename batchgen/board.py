@@ -55,6 +55,7 @@ class Board:
 
     clock: Clock = field(default_factory=Clock)
     emit: Callable[[str, dict[str, Any]], None] = lambda _name, _fields: None
+    flush: Callable[[], None] = lambda: None
     #: Jobs by state as the run goes on; kept beside the ledger so that a bar costs no query.
     states: Counter[State] = field(default_factory=Counter)
     to_submit: int = 0

@@ -241,7 +241,7 @@ async def _drive(
         stations = Drive(ledger, api, board, config, course, random.Random())  # noqa: S311 - jitter
         async with _watched(ledger.out, course):
             with _signals(stations, progress):
-                showing = asyncio.create_task(_show(progress))
+                showing = asyncio.create_task(_show(progress, board))
                 try:
                     await stations.run()
                 finally:
@@ -265,10 +265,11 @@ async def _watched(out: Path, course: Course) -> AsyncIterator[None]:
         yield
 
 
-async def _show(progress: Progress) -> None:
+async def _show(progress: Progress, board: Board) -> None:
     never = asyncio.Event()
     while True:
         progress.show()
+        board.flush()
         await sleep_or(never, 0.2)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 FILE = "events.jsonl"
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Events:
@@ -18,7 +19,7 @@ class Events:
     def __init__(self, out: Path) -> None:
         self._file: TextIO | None = None
         try:
-            self._file = (out / FILE).open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._file = (out / FILE).open("a", encoding="utf-8", errors="backslashreplace")
         except OSError:
             self._file = None
 
@@ -27,10 +28,18 @@ class Events:
             return
         kept = {key: value for key, value in fields.items() if value not in ("", None)}
         try:
-            line = json.dumps({"at": round(time.time(), 3), "event": name, **kept}, ensure_ascii=False)
+            line = _json({"at": round(time.time(), 3), "event": name, **kept})
             self._file.write(line + "\n")
         except OSError:
             self._file = None
+
+    def flush(self) -> None:
+        """Let readers see what happened; called a few times a second."""
+        if self._file is not None:
+            try:
+                self._file.flush()
+            except OSError:
+                self._file = None
 
     def close(self) -> None:
         if self._file is not None:

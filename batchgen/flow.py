@@ -302,7 +302,7 @@ def work(
     """Drive the stations over an open ledger, and write results.csv and the report at the end."""
     events = Events(ledger.out)
     try:
-        board = Board(emit=events)
+        board = Board(emit=events, flush=events.flush)
         board.states.update(ledger.read(views.job_states))
         jobs_left, credits_left = ledger.read(pending_sum)
         if not course.submit:

@@ -22,6 +22,8 @@ from batchgen.pacing import Away, Failures, SubmitPacer, retry_after
 #: Jobs read from the ledger at once, and POSTs open at once at most.
 PAGE = 500
 MOST_OPEN = 256
+#: Seconds of nothing but "too much", while no task of ours runs, after which a run ends.
+NOTHING_FOR = 1800.0
 #: Seconds before a doubt is asked again, where the service honours Idempotency-Key.
 ASK_AGAIN_AFTER = (1.0, 4.0, 15.0)
 
@@ -79,6 +81,9 @@ class Submitter:
         self._page: deque[Pending] = deque()
         self._after = (-1, -1)
         self._taken = 0
+        self._nothing_since: float | None = (
+            None  # when the service began to take nothing, with none of ours running
+        )
         self._open: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
 
@@ -152,21 +157,19 @@ class Submitter:
 
     async def _submit(self, job: Pending, ticket: int) -> None:
         attempt: Attempt | None = None
-        body = request_body(job.request)
+        body, key = request_body(job.request), self._ledger.idempotency_key(job)
 
         async def before_send() -> None:
             nonlocal attempt
             if not self._board.submitting:
                 raise Halted
-            new = self._ledger.new_attempt(
-                job, body, now=self._board.clock.wall(), post_timeout=self._settings.post_timeout
-            )
+            now, post_timeout = self._board.clock.wall(), self._settings.post_timeout
+            new = self._ledger.new_attempt(job, body, now=now, post_timeout=post_timeout, key=key)
             await self._ledger.begin(new)
             attempt = new
             if not self._board.submitting or self._board.clock.wall() >= new.not_after:
                 raise Halted
 
-        key = self._ledger.idempotency_key(job)
         try:
             outcome = await self._api.submit(body, key, before_send)
         except Halted:
@@ -204,11 +207,14 @@ class Submitter:
             until = self._board.clock.wall() + self._settings.post_timeout + 30.0
 
             async def extend(until: float = until) -> None:
-                await self._ledger.extend(attempt, until)
+                if self._board.submitting:
+                    await self._ledger.extend(attempt, until)
+                if not self._board.submitting:
+                    raise Halted
 
             try:
                 answer = await self._api.submit(attempt.body, attempt.idempotency_key, extend)
-            except LedgerWriteError:
+            except (LedgerWriteError, Halted):
                 return outcome
             if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
                 self._board.stop(Stop.REFUSED, _refusal(answer))
@@ -247,6 +253,8 @@ class Submitter:
         now, board = self._board.clock.now(), self._board
         if outcome.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.IN_DOUBT):
             self._away.answered(now)
+        if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
+            self._nothing_since = None
         match outcome.kind:
             case OutcomeKind.ACCEPTED:
                 self._pacer.accepted(now, outcome.headers, ticket)
@@ -282,6 +290,17 @@ class Submitter:
         self._pacer.throttled(now, outcome.throttle, wait, outcome.headers, ticket)
         self._away.throttled(now, outcome.throttle, wait)
         self._again.append(job)
+        if self._pacer.tasks:
+            self._nothing_since = None  # it may wait for ours to end
+        elif self._nothing_since is None:
+            self._nothing_since = now
+        elif now - self._nothing_since > NOTHING_FOR:
+            said = f'"{outcome.message}"' if outcome.message else "429"
+            self._board.stop(
+                Stop.AWAY,
+                f"The service has taken no job for {NOTHING_FOR / 60:.0f} minutes ({said}), and none of ours runs: "
+                "stopped for now. Run again later to go on.",
+            )
 
     def _check_price(self, job: Pending, outcome: Outcome) -> None:
         stated = outcome.charged_credits

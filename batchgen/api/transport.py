@@ -125,7 +125,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._busy.add(connection)
             reused = connection.exchanges > 0
             try:
-                await self._prepare(exchange, connection)
+                await self._prepare(exchange, connection, fresh=not reused)
                 connection.send(exchange.method, exchange.target, exchange.headers, exchange.body)
                 return connection, await connection.head()
             except BaseException as exc:
@@ -137,11 +137,11 @@ class Transport(httpx.AsyncBaseTransport):
                 _attach_evidence(exc, connection)
                 raise
 
-    async def _prepare(self, exchange: Exchange, connection: Connection) -> None:
+    async def _prepare(self, exchange: Exchange, connection: Connection, *, fresh: bool) -> None:
         """Everything that must hold before the first byte, ending with a last look at the connection."""
         connection.received = None
         if exchange.before_send is not None:
-            if not connection.is_usable():
+            if fresh and not connection.is_usable():  # an idle one was looked at when it was taken
                 raise NotConnected("connection_lost", "the server closed the connection at once")
             try:
                 await exchange.before_send()

@@ -77,7 +77,9 @@ class Ledger:
 
     # -- money ---------------------------------------------------------------------------------------------
 
-    def new_attempt(self, pending: rows.Pending, body: bytes, *, now: float, post_timeout: float) -> Attempt:
+    def new_attempt(
+        self, pending: rows.Pending, body: bytes, *, now: float, post_timeout: float, key: str = ""
+    ) -> Attempt:
         """An attempt for a pending job, with the next number; nothing is written yet."""
         number, self._next_attempt = self._next_attempt, self._next_attempt + 1
         return Attempt(
@@ -89,7 +91,7 @@ class Ledger:
             fingerprint=pending.fingerprint,
             body=body,
             price=pending.price,
-            idempotency_key=self.idempotency_key(pending),
+            idempotency_key=key or self.idempotency_key(pending),
             owner=self.owner,
             begun_at=now,
             not_after=now + post_timeout + 30.0,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from batchgen.job import Outcome, OutcomeKind, State
+from batchgen.ledger.prepared import Prepared
 from batchgen.ledger.tables import account, attempt, job, task
 
 #: Outcomes that give the reservation back, and the state that the job has afterwards.
@@ -22,6 +23,7 @@ RELEASED = {
     OutcomeKind.REFUSED: State.NOT_SUBMITTED,
 }
 EVIDENCE_BYTES = 65536
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class CapReached(Exception):
@@ -75,11 +77,27 @@ _ROOM = (
     )
 )  # fmt: skip
 _RESERVE = sa.update(account).where(_ROOM).values(reserved=account.c.reserved + sa.bindparam("price"))
-_INSERT_ATTEMPT = sa.insert(attempt)
-_SUBMITTING = (
+_INSERT_ATTEMPT = Prepared(
+    sa.insert(attempt),
+    [
+        "attempt_id",
+        "job_no",
+        "purchase_no",
+        "attempt_no",
+        "fingerprint",
+        "body",
+        "body_sha256",
+        "price",
+        "idempotency_key",
+        "owner",
+        "begun_at",
+        "not_after",
+    ],
+)
+_SUBMITTING = Prepared(
     sa.update(job)
-    .where(job.c.job_no == sa.bindparam("no"), job.c.state == State.NOT_SUBMITTED)
-    .values(state=State.SUBMITTING, attempts=job.c.attempts + 1)
+    .where(job.c.job_no == sa.bindparam("no"), job.c.state == State.NOT_SUBMITTED.value)
+    .values(state=State.SUBMITTING.value, attempts=job.c.attempts + 1)
 )
 
 
@@ -88,8 +106,8 @@ def begin(connection: sa.Connection, attempts: Sequence[Attempt]) -> list[None]:
     total = sum(one.price for one in attempts)
     if connection.execute(_RESERVE, {"price": total}).rowcount != 1:
         raise CapReached
-    connection.execute(_INSERT_ATTEMPT, [_attempt_values(one) for one in attempts])
-    changed = connection.execute(_SUBMITTING, [{"no": one.job_no} for one in attempts]).rowcount
+    _INSERT_ATTEMPT.execute(connection, [_attempt_values(one) for one in attempts])
+    changed = _SUBMITTING.execute(connection, [{"no": one.job_no} for one in attempts])
     if changed != len(attempts):
         raise RuntimeError("a job that is not waiting to be submitted was about to be submitted")
     return [None] * len(attempts)
@@ -112,7 +130,7 @@ def _attempt_values(one: Attempt) -> dict[str, object]:
     }
 
 
-_END_ATTEMPT = (
+_END_ATTEMPT = Prepared(
     sa.update(attempt)
     .where(attempt.c.attempt_id == sa.bindparam("id"), attempt.c.outcome.is_(None))
     .values(
@@ -125,11 +143,13 @@ _END_ATTEMPT = (
         evidence=sa.bindparam("new_evidence"),
     )
 )
-_JOB_AFTER = (
+_JOB_AFTER = Prepared(
     sa.update(job)
     .where(job.c.job_no == sa.bindparam("no"))
     .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
 )
+_TASK_COLUMNS = ("task_no", "service", "task_id", "job_no", "state", "charged", "accepted_at")
+_INSERT_TASK = Prepared(sa.insert(task), _TASK_COLUMNS)
 
 
 def end(connection: sa.Connection, ended: Sequence[Ended]) -> list[None]:
@@ -137,13 +157,12 @@ def end(connection: sa.Connection, ended: Sequence[Ended]) -> list[None]:
 
     A task id that the ledger has already raises IntegrityError: the caller ends that attempt in doubt.
     """
-    result = connection.execute(_END_ATTEMPT, [_outcome_values(one) for one in ended])
-    if result.rowcount != len(ended):
+    if _END_ATTEMPT.execute(connection, [_outcome_values(one) for one in ended]) != len(ended):
         raise RuntimeError("an attempt ended twice")
     accepted = [one for one in ended if one.outcome.kind is OutcomeKind.ACCEPTED]
     if accepted:
-        connection.execute(sa.insert(task), [_task_values(one) for one in accepted])
-    connection.execute(_JOB_AFTER, [_job_values(one) for one in ended])
+        _INSERT_TASK.execute(connection, [_task_values(one) for one in accepted])
+    _JOB_AFTER.execute(connection, [_job_values(one) for one in ended])
     settle(
         connection,
         reserved=-sum(one.attempt.price for one in ended),
@@ -185,7 +204,7 @@ def _outcome_values(one: Ended) -> dict[str, object]:
         "new_code": outcome.code,
         "new_message": outcome.message,
         "status": outcome.status,
-        "new_headers": json.dumps(dict(outcome.headers)),
+        "new_headers": _json(dict(outcome.headers)) if outcome.headers else "{}",
         "new_evidence": outcome.evidence[:EVIDENCE_BYTES],
     }
 

@@ -61,7 +61,13 @@ class SubmitPacer:
         self._open: dict[int, float] = {}  # ticket -> begin of each POST that has no answer yet
         self._tickets = 0
         self._failures = 0
+        self._strange = 0  # times in a row that there were too many at once, and none of them ours
         self._unsaid = _Unsaid()
+
+    @property
+    def tasks(self) -> int:
+        """Accepted tasks that have not ended, as far as is known."""
+        return self._in_flight.tasks
 
     def tasks_in_flight(self, n: int) -> None:
         """At start: `n` tasks were accepted earlier and have not ended."""
@@ -128,7 +134,11 @@ class SubmitPacer:
         self._in_flight.probing = False
         if kind in ("concurrency", "unavailable"):
             self._finder.gone(began)
-            guess = AT_ONCE_WAIT if kind == "concurrency" else UNAVAILABLE_WAIT
+            guess = UNAVAILABLE_WAIT
+            if kind == "concurrency":
+                # where none of ours runs, the end of what fills the service is not heard of: ask less and less
+                self._strange += not self._in_flight.tasks and began >= self._gate
+                guess = min(LONGEST_FAILURE_WAIT, AT_ONCE_WAIT * 1.6 ** min(self._strange, 10))
             gate = now + (retry_after if retry_after is not None else guess)
         else:
             gate = self._finder.throttled(began, now, retry_after)
@@ -196,7 +206,7 @@ class SubmitPacer:
 
     def _got_through(self, now: float, headers: Mapping[str, str], ticket: int | None) -> None:
         self._finder.accepted(self._close(now, ticket), now)
-        self._failures = 0
+        self._failures = self._strange = 0
         self._hear(now, headers)
 
     def _hear(self, now: float, headers: Mapping[str, str]) -> None:

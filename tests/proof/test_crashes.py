@@ -31,10 +31,10 @@ def test_a_kill_at_any_failpoint_loses_and_repeats_nothing(zygote: Zygote) -> No
 
 @pytest.mark.timeout(300)
 def test_a_kill_at_a_random_moment_loses_and_repeats_nothing(zygote: Zygote) -> None:
-    trials.kills(zygote, 40, SEED).check()
+    trials.kills(zygote, 32, SEED).check()
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(can_trace()), reason=can_trace() or "-")
 def test_a_kill_at_any_system_call_loses_and_repeats_nothing(zygote: Zygote) -> None:
-    trials.syscall_kills(zygote, 30, SEED).check()
+    trials.syscall_kills(zygote, 24, SEED).check()

@@ -14,7 +14,7 @@ needs_power = pytest.mark.skipif(bool(power.can_lose_power()), reason=power.can_
 @needs_trace
 @pytest.mark.timeout(300)
 def test_an_error_at_any_write_loses_no_id(zygote: Zygote) -> None:
-    disk.injected(zygote, 24, SEED).check()
+    disk.injected(zygote, 16, SEED).check()
 
 
 @pytest.mark.timeout(300)
@@ -31,4 +31,4 @@ def test_a_full_disk_loses_no_id(zygote: Zygote) -> None:
 @needs_power
 @pytest.mark.timeout(300)
 def test_a_power_loss_loses_and_repeats_nothing(zygote: Zygote) -> None:
-    power.losses(zygote, 12, SEED).check()
+    power.losses(zygote, 8, SEED).check()

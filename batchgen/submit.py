@@ -54,6 +54,28 @@ class SubmitSettings:
     wait: bool = True
 
 
+class _Lead:
+    """How long before its slot a POST is got ready: as long as connecting and committing took lately.
+
+    Without it the time that those take would jitter into the pace, and a told limit would be touched. Nothing
+    is got ready early where no slot was ever waited for: then the lead would only be a delay.
+    """
+
+    LONGEST = 1.0
+
+    def __init__(self) -> None:
+        self.needed = False
+        self._seconds = 0.01
+
+    @property
+    def seconds(self) -> float:
+        return self._seconds if self.needed else 0.0
+
+    def took(self, seconds: float) -> None:
+        """Getting ready took so long: rise at once, fall slowly."""
+        self._seconds = min(self.LONGEST, max(0.002, self._seconds * 0.98, seconds * 1.25))
+
+
 class Submitter:
     """Submits every pending job of a ledger, once."""
 
@@ -81,6 +103,7 @@ class Submitter:
         self._page: deque[Pending] = deque()
         self._after = (-1, -1)
         self._taken = 0
+        self._lead = _Lead()
         self._nothing_since: float | None = (
             None  # when the service began to take nothing, with none of ours running
         )
@@ -100,8 +123,9 @@ class Submitter:
                 if not await self._permit():
                     self._again.appendleft(job)
                     continue
-                ticket = self._pacer.begin(self._board.clock.now())
-                worker = asyncio.create_task(self._submit(job, ticket))
+                leave_at = self._board.clock.now() + self._lead.seconds
+                ticket = self._pacer.begin(leave_at)
+                worker = asyncio.create_task(self._submit(job, ticket, leave_at))
                 self._open.add(worker)
                 worker.add_done_callback(self._closed)
         finally:
@@ -131,13 +155,14 @@ class Submitter:
         if len(self._open) >= (1 if self._away.on_trial else MOST_OPEN):
             await self._pause(None)
             return False
-        wait = self._pacer.wait(now)
+        wait = self._pacer.wait(now + self._lead.seconds)
         self._board.slow = self._pacer.binding()
         if wait is not None and wait <= 0:
             return True
         if not self._settings.wait and not self._open and self._board.slow == "in_flight":
             self._board.stop(Stop.FULL, "As many tasks run as may at once. Run again when some have ended.")
             return False
+        self._lead.needed = True
         await self._pause(wait)
         return False
 
@@ -155,8 +180,9 @@ class Submitter:
 
     # -- one job -------------------------------------------------------------------------------------------
 
-    async def _submit(self, job: Pending, ticket: int) -> None:
+    async def _submit(self, job: Pending, ticket: int, leave_at: float) -> None:
         attempt: Attempt | None = None
+        began = self._board.clock.now()
         body, key = request_body(job.request), self._ledger.idempotency_key(job)
 
         async def before_send() -> None:
@@ -167,6 +193,7 @@ class Submitter:
             new = self._ledger.new_attempt(job, body, now=now, post_timeout=post_timeout, key=key)
             await self._ledger.begin(new)
             attempt = new
+            await self._hold(began, leave_at)
             if not self._board.submitting or self._board.clock.wall() >= new.not_after:
                 raise Halted
 
@@ -193,6 +220,13 @@ class Submitter:
         if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
             self._board.stop(Stop.REFUSED, _refusal(outcome))
         await self._settle(job, attempt, outcome, ticket)
+
+    async def _hold(self, began: float, leave_at: float) -> None:
+        """Everything is ready: leave at the slot's own instant, so that the service sees an even pace."""
+        now = self._board.clock.now()
+        self._lead.took(now - began)
+        if leave_at > now:
+            await asyncio.sleep(leave_at - now)
 
     async def _ask_again(self, attempt: Attempt, outcome: Outcome) -> Outcome:
         """The same attempt once more, with the same key and bytes: such a service answers what it did before.

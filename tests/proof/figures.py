@@ -51,7 +51,7 @@ class Figure:
 
     def end(self) -> "Figure":
         self.seconds = round(time.monotonic() - self._began, 1)
-        print(self)
+        print(self, flush=True)
         return self
 
     def __str__(self) -> str:

@@ -85,6 +85,14 @@ class Board:
         return not self.stops
 
     @property
+    def may_leave(self) -> bool:
+        """Whether a POST that was on its way when submitting stopped may still leave.
+
+        Only a cap lets it: what has its price reserved fits, and what does not fit can't begin.
+        """
+        return self.stops.keys() <= {Stop.CAP}
+
+    @property
     def interrupted(self) -> bool:
         return Stop.INTERRUPTED in self.stops
 

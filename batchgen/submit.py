@@ -187,14 +187,14 @@ class Submitter:
 
         async def before_send() -> None:
             nonlocal attempt
-            if not self._board.submitting:
+            if not self._board.may_leave:
                 raise Halted
             now, post_timeout = self._board.clock.wall(), self._settings.post_timeout
             new = self._ledger.new_attempt(job, body, now=now, post_timeout=post_timeout, key=key)
             await self._ledger.begin(new)
             attempt = new
             await self._hold(began, leave_at)
-            if not self._board.submitting or self._board.clock.wall() >= new.not_after:
+            if not self._board.may_leave or self._board.clock.wall() >= new.not_after:
                 raise Halted
 
         try:

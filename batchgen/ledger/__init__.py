@@ -106,7 +106,7 @@ class Ledger:
         """Durable when it returns. Raises CapReached, or LedgerWriteError: then nothing may be sent."""
         failpoint.reached("begin.before")
         if self._spill is None:
-            self._spill = Spill(self.out)
+            self._spill = self._open_spill()
         await self._writer.write(attempts.begin, attempt)
         failpoint.reached("begin.after")
 
@@ -137,6 +137,17 @@ class Ledger:
             raise
         failpoint.reached(f"end.{outcome.kind}.after")
         return outcome
+
+    def _open_spill(self) -> Spill:
+        try:
+            return Spill(self.out)
+        except OSError as error:
+            raise LedgerWriteError(
+                f"There is no room in {self.out} for the file that saves task ids when the disk is full: "
+                f"{error.strerror or error}.",
+                code="ledger_write",
+                hint="Make room on the disk (a megabyte will do), then run again.",
+            ) from error
 
     def _spill_over(self, ended: Ended) -> None:
         print(  # noqa: T201 - the terminal is the last place left for an id that was paid for

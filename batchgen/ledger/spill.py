@@ -20,16 +20,21 @@ _SIZE = 1 << 20
 
 
 class Spill:
-    """An open spill file of one run."""
+    """An open spill file of one run. Raises OSError where there is no room for it: then nothing may be sent."""
 
     def __init__(self, out: Path) -> None:
         self.path = out / FILE
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_DSYNC", 0) | getattr(os, "O_BINARY", 0)
         self._fd = os.open(self.path, flags, 0o600)
-        if os.fstat(self._fd).st_size < _SIZE:
-            os.write(self._fd, b" " * _SIZE)
-            os.fsync(self._fd)
         self._at = 0
+        try:
+            missing = max(0, _SIZE - os.lseek(self._fd, 0, os.SEEK_END))
+            while missing:  # a disk that is nearly full takes a part, and says no only then
+                missing -= os.write(self._fd, b" " * missing)
+            os.fsync(self._fd)
+        except OSError:
+            os.close(self._fd)
+            raise
 
     def keep(self, ended: Ended) -> None:
         """Write an accepted attempt down, durably, without needing room on the disk."""

@@ -153,3 +153,19 @@ def test_a_full_disk_at_begin_means_that_nothing_may_be_sent(till: Till) -> None
     mend()
     assert till.credits().reserved == 0
     assert till.names() == ["a"]
+
+
+def test_where_the_spill_file_has_no_room_nothing_is_begun(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [4096]
+
+    def write(fd: int, data: bytes) -> int:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        some, left[0] = min(left[0], len(data)), 0
+        return some
+
+    monkeypatch.setattr(spill.os, "write", write)
+    till.take_in("a")
+    with pytest.raises(LedgerWriteError, match="no room"):
+        till.begin("a")
+    assert till.ledger.credits().reserved == 0

@@ -69,5 +69,6 @@ class Figure:
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        values = asdict(self) | {"violations": self.violations[:50]}
+        self.unfired, unfired = Counter(), dict(self.unfired)  # asdict can't copy a counter
+        values = asdict(self) | {"violations": self.violations[:50], "unfired": unfired}
         (folder / f"{self.name}.json").write_text(json.dumps(values, indent=1) + "\n")

@@ -51,7 +51,9 @@ def finish(world: World, behaviour: Behaviour, *extra: str) -> list[Verdict]:
     """Compare as it is after the injury; run to the end and compare; run again, and nothing may be sent."""
     verdicts = [compare(world, ended=False)]
     code = world.run(*extra)
-    if code == 6:  # the batch was refused once more; the cause is mended now
+    for _ in range(6):  # the batch may be refused a few times more, until the cause is mended
+        if code != 6:
+            break
         code = world.run(*extra)
     end = compare(world)
     if code not in behaviour.exits:

@@ -20,7 +20,8 @@ from batchgen.judge import Verdict, judge
 from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
 from batchgen.manifest.source import on_disk
 from batchgen.pricing import PriceTable
-from batchgen.quick import quick_csv
+from batchgen.quick_csv import quick_csv
+from batchgen.quick_yaml import quick_yaml
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
 
@@ -102,16 +103,17 @@ class _Reading:
     def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
         """A manifest and its rows, the sure ones of a CSV file as sums."""
         manifest = open_manifest(path, self.options)
-        if not self.options.select and _is_csv(path):
-            return manifest, quick_csv(path, manifest, self.options, self.prices, self.by, suspects)
-        return manifest, manifest.entries
+        quick = {"csv": quick_csv, "yaml": quick_yaml}.get("" if self.options.select else _format(path))
+        if quick is None:
+            return manifest, manifest.entries
+        return manifest, quick(path, manifest, self.options, self.prices, self.by, suspects)
 
 
-def _is_csv(path: Path | str) -> bool:
+def _format(path: Path | str) -> str:
     try:
-        return sniff(path) == "csv"
+        return sniff(path)
     except Unreadable:
-        return False
+        return ""
 
 
 def _count(

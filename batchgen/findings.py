@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 from batchgen.gate import Bulk
 from batchgen.identity import Identities
-from batchgen.job import Problem
+from batchgen.job import REQUEST_KEYS, Problem
 from batchgen.judge import Verdict
 from batchgen.manifest import Manifest, ReadOptions
 from batchgen.tally import Group, Tally
 
 #: Lists of problems and warnings stop here; their totals don't.
 LISTED = 1000
+
+_ORDER = {key: index for index, key in enumerate(REQUEST_KEYS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,11 @@ class Findings:
         self._file_problems += len(manifest.problems)
         self._warnings.add_before_rows(manifest.warnings)
         self._notes.update(dict.fromkeys(manifest.notes))
-        self._columns[manifest.name] = tuple(manifest.columns)
-        self._orders[manifest.name] = tuple(manifest.order or manifest.columns)
+        columns = tuple(manifest.columns)
+        if not manifest.order:  # no header gives an order: what is sent stands first
+            columns = tuple(sorted(columns, key=lambda name: _ORDER.get(name, len(_ORDER))))
+        self._columns[manifest.name] = columns
+        self._orders[manifest.name] = tuple(manifest.order) or columns
 
     def add_nothing_selected(self, name: str, options: ReadOptions) -> None:
         """`--select` is a problem of the run when it takes no row of any manifest."""

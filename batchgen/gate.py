@@ -1,4 +1,4 @@
-"""The quick pass: whole columns of a CSV chunk decided at once, and only what is certain.
+"""The quick pass: whole columns of a manifest decided at once, and only what is certain.
 
 A row is *sure* when it certainly becomes a job without any warning; everything else (a problem, a warning, a
 blank line, something unusual) is left to the careful path, which alone words messages. So a wrong guess here
@@ -8,13 +8,12 @@ The work is in arrow and numpy and lets other threads run, so that several chunk
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from batchgen import sure
 from batchgen.caution import of_combination, prompt_limit
@@ -22,9 +21,10 @@ from batchgen.hashing import content_hash, text_hash
 from batchgen.identity import Suspects
 from batchgen.manifest import values
 from batchgen.manifest.columns import Column, Header
-from batchgen.manifest.feed import Chunk
+from batchgen.manifest.yaml_events import scalar
 from batchgen.pricing import PriceTable
 from batchgen.schema import fast_gate
+from batchgen.sure import Texts
 from batchgen.tally import Key
 
 Flags = npt.NDArray[np.bool_]
@@ -54,66 +54,42 @@ class Bulk:
 
 
 class Gate:
-    """Decides chunks of one table. Made once for a manifest, after its header was understood."""
+    """Decides chunks of one table. Made once for a manifest, after its columns are known."""
 
-    def __init__(
-        self, header: Header, delimiter: str, prices: PriceTable, by: str | None, suspects: Suspects
-    ) -> None:
+    def __init__(self, header: Header, prices: PriceTable, by: str | None, suspects: Suspects) -> None:
         columns = header.columns
         self.header, self.suspects = header, suspects
-        self._delimiter, self._prices = delimiter, prices
+        self._prices = prices
         self.key = {column.key: column for column in columns if column.kind == "key"}
         options = [c for c in columns if c.kind == "option"]
-        self.typed = [c for c in options if c.as_type != "text" or c.is_ratio]
+        self.checked = [c for c in options if c.as_type != "text" or c.is_ratio]
         self.texts = [c for c in options if c.as_type == "text" and not c.is_ratio]
         self.empty = [c for c in columns if c.kind in ("blank", "task_id") or c.header == "task_id"]
         self.by = next((c for c in columns if c.kind in ("key", "option", "own") and c.shown_as == by), None)
         #: Whether the quick pass can answer at all: `by` may name something inside a JSON cell.
         self.usable = by is None or self.by is not None
-        self._names = [str(index) for index in range(len(columns))]
-        self._slim = "id" in self.key and not header.results
         self._combinations: dict[tuple[str, str, str, int], tuple[bool, int, int]] = {}
         self._options: dict[tuple[str, str], int | None] = {}
 
-    def decide(self, chunk: Chunk) -> Bulk | None:
-        """The verdicts on a chunk; None where the careful path must read all of it."""
-        if self._slim:
-            found = self._decide(chunk.data, slim=True)
-            if found is not None:
-                return found
-            self._slim = False  # some rows have no id: all their columns count
-        return self._decide(chunk.data, slim=False)
+    def needed(self, *, with_ids: bool) -> list[Column]:
+        """The columns that `decide` looks at; text options count only in rows that have no id."""
+        wanted = [*self.key.values(), *self.checked, *self.empty]
+        if not with_ids or self.header.results:
+            wanted += self.texts
+        return [*wanted, self.by] if self.by is not None else wanted
 
-    def _decide(self, data: bytes, *, slim: bool) -> Bulk | None:
-        try:
-            table = self._parse(data, slim)
-        except pa.ArrowException:
-            return None
-        if not table.num_rows:
-            return Bulk(0, np.empty(0, dtype=np.int64), Counter())
-        look = _Look(self, table, data)
-        return look.verdict(slim)
+    def decide(
+        self, columns: Mapping[int, Texts], data: bytes, *, with_ids: bool, doubtful: Flags | None = None
+    ) -> Bulk | None:
+        """The verdicts on a chunk: `columns` by their index, `data` the bytes that they came from.
 
-    def _parse(self, data: bytes, slim: bool) -> pa.Table:
-        """The needed columns; arrow refuses ragged rows, and bad UTF-8 in any column."""
-        wanted = [*self.key.values(), *self.typed, *self.empty, *([] if slim else self.texts)]
-        if self.by is not None:
-            wanted.append(self.by)
-        plain = data.isascii()
-        indexes = sorted({column.index for column in wanted}) if plain else range(len(self._names))
-        kind = pa.binary() if plain else pa.string()
-        return arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, column_names=self._names, block_size=len(data) + 1
-            ),
-            parse_options=arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(self._names, kind),
-                strings_can_be_null=False,
-                include_columns=[self._names[index] for index in indexes],
-            ),
-        )
+        `doubtful` rows are left to the careful path.
+        None where the careful path must read all of it, or (`with_ids`) where a row has no id after all.
+        """
+        look = _Look(self, columns, data)
+        if doubtful is not None:
+            look.sure &= ~doubtful
+        return look.verdict(with_ids)
 
     def combination(self, provider: str, model: str, scene: str, filled: int) -> tuple[bool, int, int]:
         """(sure, price, longest prompt) of rows with these three; bit i of `filled` is input i of _FILLED."""
@@ -141,8 +117,10 @@ class Gate:
 
 def _option_hash(column: Column, text: str) -> int | None:
     try:
-        if column.is_ratio:
+        if column.is_ratio and column.as_type == "text":
             values.refuse_time(text)
+        if column.as_type == "yaml":
+            return content_hash({"options": {column.key: text[1:-1] if text[0] in "\"'" else scalar(text)}})
         is_one = column.kind == "option"
         found = {column.key: values.typed(text, column.as_type)} if is_one else values.options(text)
     except values.BadValue:
@@ -154,24 +132,23 @@ def _option_hash(column: Column, text: str) -> int | None:
 class _Look:
     """One chunk while it is decided: `sure` only ever loses rows, `content` adds up hashes."""
 
-    def __init__(self, gate: Gate, table: pa.Table, data: bytes) -> None:
-        self._gate, self._data = gate, data
-        self._columns = {int(name): sure.Texts.of(table[name]) for name in table.column_names}
-        self._rows = table.num_rows
+    def __init__(self, gate: Gate, columns: Mapping[int, Texts], data: bytes) -> None:
+        self._gate, self._data, self._columns = gate, data, columns
+        self._rows = len(columns[gate.key["scene"].index].sizes)
         self.sure: Flags = np.ones(self._rows, dtype=np.bool_)
         #: Hashes of what the rows ask for; added up only where there are no ids.
         self._content: Numbers = np.zeros(self._rows, dtype=np.int64)
         ids = self._texts(gate.key.get("id"))
         self._ids = ids if ids is not None and bool(ids.sizes.all()) else None
 
-    def _texts(self, column: Column | None) -> sure.Texts | None:
+    def _texts(self, column: Column | None) -> Texts | None:
         return self._columns.get(column.index) if column is not None else None
 
-    def verdict(self, slim: bool) -> Bulk | None:
-        """Everything about the chunk; None for rows without an id when only ids were read (`slim`)."""
+    def verdict(self, with_ids: bool) -> Bulk | None:
+        """Everything about the chunk; None for rows without an id where ids were expected."""
         gate = self._gate
         named = self._ids is not None
-        if slim and not named:
+        if with_ids and not named:
             return None
         found = self._combined()
         if found is None or not self._options(named):
@@ -246,11 +223,11 @@ class _Look:
         """Options; False where a column has too many different values to look at."""
         gate = self._gate
         whole = self._texts(gate.key.get("options"))
-        checked = [*gate.typed, *([gate.key["options"]] if whole is not None else [])]
+        checked = [*gate.checked, *([gate.key["options"]] if whole is not None else [])]
         for column in checked:
             texts = self._columns[column.index]
             indexes, different = texts.dictionary()
-            if column.as_type == "int" and len(different) > FEW:
+            if column.as_type in ("int", "yaml") and len(different) > FEW:
                 self.sure &= sure.plain_integers(texts)
                 self._add(f"options.{column.key}:json", texts)
                 continue
@@ -260,7 +237,7 @@ class _Look:
             good = np.array([found is not None for found in hashes], dtype=np.bool_)
             self.sure &= good[indexes]
             self._content += np.array([found or 0 for found in hashes], dtype=np.int64)[indexes]
-        if whole is not None and (gate.typed or gate.texts):
+        if whole is not None and (gate.checked or gate.texts):
             self.sure &= whole.sizes == 0  # the same option may be given twice
         if not named:
             for column in gate.texts:
@@ -269,11 +246,11 @@ class _Look:
                 self._add(f"options.{column.key}", texts)
         return True
 
-    def _add(self, column: str, texts: sure.Texts) -> None:
+    def _add(self, column: str, texts: Texts) -> None:
         if self._ids is None:
             self._content += texts.hashes(column)
 
-    def _identity(self, ids: sure.Texts | None) -> tuple[Numbers, bool]:
+    def _identity(self, ids: Texts | None) -> tuple[Numbers, bool]:
         """The hashes that the sieve gets; rows that may have another's id or content are not sure."""
         suspects = self._gate.suspects
         if ids is None:

@@ -46,7 +46,7 @@ class Cells:
     def __init__(self, manifest: Manifest, header: Header) -> None:
         self._name = manifest.name
         self._header = header
-        self._width = len(header.columns)
+        self.width = len(header.columns)
         columns = header.columns
         inputs = ("image_input", "video_input")
         self._keys = [c for c in columns if c.kind == "key" and c.key not in (*inputs, "options")]
@@ -65,7 +65,7 @@ class Cells:
         """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
         problems: list[Problem] = []
         warnings: list[Problem] = []
-        if len(cells) != self._width:
+        if len(cells) != self.width:
             cells = self._fitted(cells, number, line, record, problems, warnings)
         if self._header.results:
             cells = [unguard(cell) if cell.startswith("'") else cell for cell in cells]
@@ -138,26 +138,26 @@ class Cells:
     ) -> Sequence[str]:
         """A record that has too few or too many cells, brought to the header's width."""
         at = (number, line, record)
-        if len(cells) < self._width:
+        if len(cells) < self.width:
             last = self._header.columns[-1]
             short = self._header.columns[len(cells)]
             if any(column.kind != "blank" for column in self._header.columns[len(cells) :]):
-                message = f"The row has {len(cells)} cells, the header {self._width}: the others count as blank."
+                message = f"The row has {len(cells)} cells, the header {self.width}: the others count as blank."
                 hint = f"Check that the cells from {short.header or last.header} on are really meant to be blank."
                 warnings.append(self._problem(at, len(cells), "short_row", message, hint))
-            return [*cells, *[""] * (self._width - len(cells))]
-        extra = next((i for i in range(self._width, len(cells)) if cells[i].strip()), None)
+            return [*cells, *[""] * (self.width - len(cells))]
+        extra = next((i for i in range(self.width, len(cells)) if cells[i].strip()), None)
         if extra is not None:
             message = (
-                f"The row has {len(cells)} cells, the header has {self._width}: {shown(cells[extra])} is too many."
+                f"The row has {len(cells)} cells, the header has {self.width}: {shown(cells[extra])} is too many."
             )
             hint = "A text with a separator in it needs double quotes around it."
             problems.append(self._problem(at, extra, "long_row", message, hint))
-        return cells[: self._width]
+        return cells[: self.width]
 
     def _problem(self, at: At, index: int, code: str, message: str, hint: str) -> Problem:
         number, line, record = at
-        header = self._header.columns[index].header if index < self._width else None
+        header = self._header.columns[index].header if index < self.width else None
         return Problem(self._name, number, line, header, cell_name(index, record), code, message, hint)
 
 

@@ -16,29 +16,29 @@ from batchgen.manifest.yaml_events import Keyed
 
 JOB_KEYS = ("id", *REQUEST_KEYS, "own", "matrix", "repeat", "rows")
 DEFAULT_KEYS = (*REQUEST_KEYS, "own")
+_SENT = ("id", *REQUEST_KEYS)
 _EXPANDERS = frozenset({"matrix", "repeat", "rows"})
 #: More combinations or copies than this are a mistake.
 MOST = 10_000_000
-_NO_LINES: Mapping[str, int] = {}
 
 
 class Expander:
-    """Makes entries of a manifest's list items; counts the rows."""
+    """Makes entries of a manifest's list items; `number` counts the rows made so far."""
 
     def __init__(self, path: Path | str, manifest: Manifest, options: ReadOptions, defaults: Keyed | None) -> None:
         self._folder = Path(path).parent
         self._manifest = manifest
         self._options = options
-        self._defaults = defaults or Keyed(None)
-        self._number = 0
-        self._defaults, wrong = _known_defaults(self._defaults)
+        self.defaults = defaults or Keyed(None)
+        self.number = 0
+        self.defaults, wrong = _known_defaults(self.defaults)
         for line, key, message, hint in wrong:
             manifest.problems.append(Problem(manifest.name, None, line, key, None, "unknown_key", message, hint))
 
     def expand(self, item: Keyed) -> Iterator[Entry]:
         """The entries of one item, in the order rows, matrix, repeat."""
         try:
-            if not item.keys() & _EXPANDERS and not _templated(item) and not _templated(self._defaults):
+            if not item.keys() & _EXPANDERS and not _templated(item) and not _templated(self.defaults):
                 yield self._entry(item, self._merged(item))
                 return
             yield from self._expanded(item)
@@ -46,18 +46,18 @@ class Expander:
             yield self._bad(item, bad)
 
     def _bad(self, item: Keyed, bad: values.BadValue) -> Entry:
-        self._number += 1
+        self.number += 1
         name = self._manifest.name
-        found = Problem(name, self._number, item.line, None, None, bad.code, bad.message, bad.hint)
-        return Entry(Row(name, self._number, item.line, {}), (found,))
+        found = Problem(name, self.number, item.line, None, None, bad.code, bad.message, bad.hint)
+        return Entry(Row(name, self.number, item.line, {}), (found,))
 
     def _merged(self, item: Keyed) -> dict[str, Any]:
         """The item over the defaults; options and own merge key by key, null takes a default away."""
-        if not self._defaults:
+        if not self.defaults:
             return item
-        merged = {**self._defaults, **item}
+        merged = {**self.defaults, **item}
         for key in ("options", "own"):
-            below, above = self._defaults.get(key), item.get(key)
+            below, above = self.defaults.get(key), item.get(key)
             if isinstance(below, dict) and isinstance(above, dict):
                 merged[key] = {**below, **above}
         return merged
@@ -114,15 +114,14 @@ class Expander:
             raise values.BadValue("bad_rows_file", message, trouble.hint) from None
 
     def _entry(self, item: Keyed, job: Mapping[str, Any], copy: int = 1) -> Entry:
-        self._number += 1
-        name, number = self._manifest.name, self._number
+        self.number += 1
+        name, number = self._manifest.name, self.number
         found: dict[str, Any] = {}
         cells: dict[str, str] = {}
-        for key, value in job.items():
-            if key not in JOB_KEYS:
-                found[key] = value
-            elif key != "own":
-                _take(key, value, found, cells)
+        for key in _SENT:
+            if key in job:
+                _take(key, job[key], found, cells)
+        found.update((key, value) for key, value in job.items() if key not in JOB_KEYS)
         own = job.get("own")
         wrong = [
             Problem(name, number, line, None, None, code, message, hint)

@@ -38,7 +38,7 @@ class Chunk:
 
 
 class Feed:
-    """One pass over a file. `line` and `number` count what was taken so far (`number`: by the careful reader alone)."""
+    """One pass over a file. `line` counts the lines taken so far, `number` the records of the careful reader."""
 
     def __init__(self, path: Path | str, encoding: str | None) -> None:
         self._path = path

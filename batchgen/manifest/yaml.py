@@ -1,8 +1,10 @@
 """A YAML manifest: `version`, `defaults`, `jobs`; read as a stream, one entry of the list after the other."""
 
+import codecs
+import difflib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from batchgen.job import Problem
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.expand import JOB_KEYS, Expander
 from batchgen.manifest.feed import Feed
-from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, utf8_blocks
+from batchgen.manifest.source import ReadOptions, Unreadable, Utf8Stream, encoding_trouble, utf8_blocks
 from batchgen.manifest.yaml_events import Builder, Keyed, events, keyed
 
 TOP_KEYS = ("version", "defaults", "jobs")
@@ -21,25 +23,23 @@ TEXT_KEYS = frozenset({"id", "provider", "model", "scene", "prompt", "image_inpu
 
 
 _NOT_YAML = re.compile("[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r") | {127})
 
 
-def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
-    """The jobs of a YAML manifest, expanded. Unreadable ends it."""
-    defaults = _late_defaults(path, options) if _defaults_come_late(path, options) else None
-    reader = _Reader(path, manifest, options, events(_stream(path, options)))
-    try:
-        yield from reader.jobs(defaults)
-    except Unreadable as trouble:
-        if trouble.code == "bad_character":
-            raise _bad_character(path, options) from None
-        raise
+def read_yaml(
+    path: Path | str, manifest: Manifest, options: ReadOptions, *, late: bool | None = None
+) -> Iterator[Entry]:
+    """The jobs of a YAML manifest, expanded. Unreadable ends it. `late`: what `look_ahead` said."""
+    late = look_ahead(path, options) if late is None else late
+    defaults = _late_defaults(path, options) if late else None
+    yield from Walk(path, manifest, options, events(_stream(path, options))).jobs(defaults)
 
 
 def read_object(
     path: Path | str, manifest: Manifest, options: ReadOptions, found: Mapping[str, Any]
 ) -> Iterator[Entry]:
     """The same manifest written in JSON: a dictionary that was read already, without line numbers."""
-    reader = _Reader(path, manifest, options, Builder(iter(())))
+    reader = Walk(path, manifest, options, Builder(iter(())))
     for key in found:
         if key not in ("jobs", "defaults"):
             reader.other(key, found[key], None)
@@ -57,29 +57,42 @@ def _stream(path: Path | str, options: ReadOptions) -> Any:
     return Utf8Stream(path, options.encoding)
 
 
+def look_ahead(path: Path | str, options: ReadOptions) -> bool:
+    """Whether a key `defaults` may stand behind `jobs`. Unreadable for bytes that no YAML file may hold.
+
+    One pass over the bytes before any row is read: what the parser would find somewhere in its own buffer ends
+    the reading before it begins, so that every way of reading finds the same rows.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    jobs = late = False
+    tail = b""
+    try:
+        for block in utf8_blocks(path, options.encoding):
+            if len(block.translate(None, _CONTROL)) != len(block):
+                raise _bad_character(path, options)
+            if (not block.isascii() or decoder.getstate()[0]) and _NOT_YAML.search(decoder.decode(block)):
+                raise _bad_character(path, options)
+            text, tail = tail + block, block[-64:]
+            if not jobs and (found := _TOP_JOBS.search(text)):
+                jobs, text = True, text[found.start() :]
+            late = late or (jobs and _TOP_DEFAULTS.search(text) is not None)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise encoding_trouble(path) from None
+    return late
+
+
+_TOP_JOBS = re.compile(rb"^[\"']?jobs[\"']?\s*:", re.MULTILINE)
+_TOP_DEFAULTS = re.compile(rb"^[\"']?defaults[\"']?\s*:", re.MULTILINE)
+
+
 def _bad_character(path: Path | str, options: ReadOptions) -> Unreadable:
-    """Which line holds what YAML does not allow, or is not in its encoding."""
+    """Which line holds what YAML does not allow."""
     for number, line in enumerate(Feed(path, options.encoding).lines(), 1):
         if found := _NOT_YAML.search(line):
             message = f"There is a character that YAML does not allow ({ascii(found[0])[1:-1]})."
             return Unreadable("bad_character", message, "Retype the text around it.", line=number)
     return Unreadable("bad_character", "The file holds a character that YAML does not allow.", "Retype it.")
-
-
-def _defaults_come_late(path: Path | str, options: ReadOptions) -> bool:
-    """Whether a key `defaults` may stand behind `jobs`; reads no YAML, only lines."""
-    jobs_seen = False
-    rest = b""
-    for block in utf8_blocks(path, options.encoding):
-        *lines, rest = (rest + block).split(b"\n") if not jobs_seen else [rest[-64:] + block]
-        text = b"\n".join(lines)
-        if not jobs_seen:
-            jobs = re.search(rb"^[\"']?jobs[\"']?\s*:", text, re.MULTILINE)
-            jobs_seen = jobs is not None
-            text = text[jobs.start() :] if jobs else b""
-        if jobs_seen and re.search(rb"^[\"']?defaults[\"']?\s*:", text + b"\n" + rest, re.MULTILINE):
-            return True
-    return False
 
 
 def _late_defaults(path: Path | str, options: ReadOptions) -> Keyed | None:
@@ -94,11 +107,11 @@ def _late_defaults(path: Path | str, options: ReadOptions) -> Keyed | None:
         elif depth == 1 and isinstance(event, yaml.ScalarEvent) and event.value == "defaults":
             start = builder.next()
             builder.nodes = 0
-            return _job_mapping(builder, start) if isinstance(start, yaml.MappingStartEvent) else None
+            return job_mapping(builder, start) if isinstance(start, yaml.MappingStartEvent) else None
     return None
 
 
-def _job_mapping(builder: Builder, start: Any) -> Keyed:
+def job_mapping(builder: Builder, start: Any) -> Keyed:
     """A job or the defaults: texts keep their own spelling, also under `own`."""
     builder.troubles = []
     found = builder.mapping(start, 1, TEXT_KEYS)
@@ -109,23 +122,31 @@ def _job_mapping(builder: Builder, start: Any) -> Keyed:
 
 
 @dataclass(slots=True)
-class _Reader:
+class Walk:
+    """One walk through a manifest's events. `stop` may end it before the entry of a certain line."""
+
     path: Path | str
     manifest: Manifest
     options: ReadOptions
     builder: Builder
+    expander: Expander | None = None
+    stop: Callable[[int], bool] | None = None
+    stopped_at: int | None = None
+    seen: set[str] = field(default_factory=set)
+    defaults: Keyed | None = None
 
     def jobs(self, defaults: Keyed | None) -> Iterator[Entry]:
         """Walk the top level; entries come as their list is read."""
         build = self.builder
+        self.defaults = defaults
         build.next()  # StreamStart
         if type(build.next()) is not yaml.DocumentStartEvent:
             raise Unreadable("no_rows", "The file holds no YAML at all.", "It needs a list of jobs under jobs:.")
         start = build.next()
         if type(start) is yaml.SequenceStartEvent:
-            yield from self._list(defaults)
+            yield from self._list()
         elif type(start) is yaml.MappingStartEvent:
-            yield from self._top(defaults)
+            yield from self._top()
         else:
             raise Unreadable(
                 "not_a_manifest",
@@ -133,9 +154,11 @@ class _Reader:
                 "It needs a list of jobs under jobs:.",
                 line=1,
             )
+        if self.stopped_at is not None:
+            return
         build.next()  # DocumentEnd
         if type(event := build.next()) is not yaml.StreamEndEvent:
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + build.base
             raise Unreadable(
                 "second_document",
                 'A second document starts here ("---").',
@@ -143,21 +166,22 @@ class _Reader:
                 line=line,
             )
 
-    def _top(self, defaults: Keyed | None) -> Iterator[Entry]:
-        build = self.builder
-        seen: set[str] = set()
+    def _top(self) -> Iterator[Entry]:
+        build, seen = self.builder, self.seen
         while type(event := build.next()) is not yaml.MappingEndEvent:
             key = event.value if type(event) is yaml.ScalarEvent else ""
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + build.base
             if key in seen:
                 raise Unreadable("duplicate_key", f'The key "{key}" stands twice.', "Keep one of them.", line=line)
             seen.add(key)
             value = build.next()
             build.nodes = 0
             if key == "jobs" and type(value) is yaml.SequenceStartEvent:
-                yield from self._list(defaults)
+                yield from self._list()
+                if self.stopped_at is not None:
+                    return
             elif key == "defaults" and type(value) is yaml.MappingStartEvent:
-                defaults = _job_mapping(build, value)
+                self.defaults = job_mapping(build, value)
                 self._file_troubles()
             elif key in ("jobs", "defaults"):
                 what = "a list of jobs, each with a dash in front" if key == "jobs" else "a group of keys"
@@ -182,8 +206,6 @@ class _Reader:
             if value != 1 or isinstance(value, bool):
                 raise Unreadable("bad_version", f"version is {shown(value)}, but 1 is the only one.", line=line)
         elif not key.startswith("x-"):
-            import difflib
-
             close = difflib.get_close_matches(key, TOP_KEYS, 1, 0.6)
             guess = f' Did you mean "{close[0]}"?' if close else ""
             raise Unreadable(
@@ -193,14 +215,17 @@ class _Reader:
                 line=line,
             )
 
-    def _list(self, defaults: Keyed | None) -> Iterator[Entry]:
-        expander = Expander(self.path, self.manifest, self.options, defaults)
+    def _list(self) -> Iterator[Entry]:
+        expander = self.expander or Expander(self.path, self.manifest, self.options, self.defaults)
         build = self.builder
         while type(event := build.next()) is not yaml.SequenceEndEvent:
             build.nodes = 0
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + build.base
+            if self.stop is not None and self.stop(line):
+                self.stopped_at = line
+                return
             if type(event) is yaml.MappingStartEvent:
-                yield from expander.expand(_job_mapping(build, event))
+                yield from expander.expand(job_mapping(build, event))
                 continue
             value = build.build(event)
             if not isinstance(value, Keyed):

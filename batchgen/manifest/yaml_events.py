@@ -81,23 +81,30 @@ def scalar(text: str) -> Any:
 
 @dataclass(slots=True)
 class Builder:
-    """Builds one node after the other from an event stream; `raw` keeps a plain scalar's own text."""
+    """Builds one node after the other from an event stream; `raw` keeps a plain scalar's own text.
+
+    `base` is the number of the stream's first line in the file.
+    """
 
     events: Iterator[Any]
+    base: int = 1
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
     troubles: list[Trouble] = field(default_factory=list)
 
     def note(self, event: Any, code: str, message: str, hint: str) -> None:
         """Something is wrong, and reading can go on: a problem of the entry that is being built."""
-        self.troubles.append((event.start_mark.line + 1, code, message, hint))
+        self.troubles.append((event.start_mark.line + self.base, code, message, hint))
+
+    def _refuse(self, event: Any, code: str, message: str, hint: str) -> Unreadable:
+        return Unreadable(code, message, hint, line=event.start_mark.line + self.base)
 
     def next(self) -> Any:
         """The next event. Unreadable with line and column where it is not YAML."""
         try:
             return next(self.events)
         except yaml.MarkedYAMLError as error:
-            raise _syntax(error) from None
+            raise _syntax(error, self.base) from None
         except yaml.reader.ReaderError as error:
             raise _character(error) from None
         except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
@@ -107,7 +114,7 @@ class Builder:
         """The value of the node that starts with `event`. Scalars keep their own text when `raw`."""
         self.nodes += 1
         if self.nodes > NODES:
-            raise _refuse(event, "too_large", f"One entry is larger than {NODES:,} values.", "Is it one job?")
+            raise self._refuse(event, "too_large", f"One entry is larger than {NODES:,} values.", "Is it one job?")
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self._alias(event)
@@ -127,7 +134,9 @@ class Builder:
                 value = "\ufffd"
         else:
             if depth >= DEPTH:
-                raise _refuse(event, "too_deep", f"Something is nested deeper than {DEPTH} levels.", "Is it YAML?")
+                raise self._refuse(
+                    event, "too_deep", f"Something is nested deeper than {DEPTH} levels.", "Is it YAML?"
+                )
             if event.anchor:
                 self.anchors[event.anchor] = (_BUILDING, 0)
             if kind is yaml.SequenceStartEvent:
@@ -146,10 +155,10 @@ class Builder:
 
     def mapping(self, start: Any, depth: int = 0, raw: frozenset[str] | None = frozenset()) -> Keyed:
         """A mapping whose start was read. Values of the keys in `raw` keep their own text (None: all)."""
-        found = Keyed(start.start_mark.line + 1)
+        found = Keyed(start.start_mark.line + self.base)
         merged: list[Any] = []
         while type(event := self.next()) is not yaml.MappingEndEvent:
-            key, line = self._key(event), event.start_mark.line + 1
+            key, line = self._key(event), event.start_mark.line + self.base
             if key == "<<" and event.implicit[0]:
                 value = self.build(self.next(), depth + 1)
                 merged.extend(value if isinstance(value, list) else [value])
@@ -160,17 +169,19 @@ class Builder:
             found.lines[key] = line
         for value in merged:
             if not isinstance(value, dict):
-                raise _refuse(start, "bad_merge", '"<<" takes a group of keys, or a list of them.', "")
+                raise self._refuse(start, "bad_merge", '"<<" takes a group of keys, or a list of them.', "")
             for key in value:
                 if key not in found:
                     found[key] = value[key]
-                    found.lines[key] = start.start_mark.line + 1
+                    found.lines[key] = start.start_mark.line + self.base
         return found
 
     def _key(self, event: Any) -> str:
         self.nodes += 1
         if type(event) is not yaml.ScalarEvent:
-            raise _refuse(event, "bad_key", "A key must be a text.", 'Does a text with "{" or "[" need quotes?')
+            raise self._refuse(
+                event, "bad_key", "A key must be a text.", 'Does a text with "{" or "[" need quotes?'
+            )
         self._tag(event)
         key: str = event.value
         return key
@@ -184,12 +195,16 @@ class Builder:
         value, size = self.anchors.get(event.anchor, (_BUILDING, 0))
         if event.anchor not in self.anchors:
             message = f"*{event.anchor} refers to nothing."
-            raise _refuse(event, "bad_alias", message, "A text that starts with * needs quotes around it.")
+            raise self._refuse(event, "bad_alias", message, "A text that starts with * needs quotes around it.")
         if value is _BUILDING:
-            raise _refuse(event, "bad_alias", f"*{event.anchor} stands inside what it names, or before it.", "")
+            raise self._refuse(
+                event, "bad_alias", f"*{event.anchor} stands inside what it names, or before it.", ""
+            )
         self.nodes += size
         if self.nodes > NODES:
-            raise _refuse(event, "too_large", f"One entry is larger than {NODES:,} values.", "Aliases multiply it.")
+            raise self._refuse(
+                event, "too_large", f"One entry is larger than {NODES:,} values.", "Aliases multiply it."
+            )
         return value
 
 
@@ -197,24 +212,19 @@ _BUILDING = object()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def events(stream: IO[bytes] | str) -> Builder:
+def events(stream: IO[bytes] | bytes, base: int = 1) -> Builder:
     """A builder over the events of a stream, by the C parser where PyYAML has it."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Builder(yaml.parse(stream, Loader=loader))
+    return Builder(yaml.parse(stream, Loader=loader), base)
 
 
-def _refuse(event: Any, code: str, message: str, hint: str) -> Unreadable:
-    line = event.start_mark.line + 1
-    return Unreadable(code, message, hint, line=line)
-
-
-def _syntax(error: yaml.MarkedYAMLError) -> Unreadable:
+def _syntax(error: yaml.MarkedYAMLError, base: int) -> Unreadable:
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
+    line = mark.line + base if mark else None
     column = f" (column {mark.column + 1})" if mark else ""
     words = (error.problem or error.context or "it is not YAML").strip()
     if "quoted scalar" in (error.context or "") and "end of stream" in words and error.context_mark:
-        line = error.context_mark.line + 1
+        line = error.context_mark.line + base
         message = "A text in quotes starts here and never ends."
         return Unreadable("bad_yaml", message, "Close the quotes.", line=line)
     hint = "Check the indentation of that line and the one above it."

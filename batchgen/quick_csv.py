@@ -4,10 +4,14 @@ Bulks and entries come in an order in which entries keep theirs. Where a chunk c
 places) the careful reader takes a stretch of the file, then chunks are tried again.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from batchgen.gate import Bulk, Gate
 from batchgen.identity import Suspects
@@ -16,6 +20,7 @@ from batchgen.manifest.cells import Cells, is_blank
 from batchgen.manifest.csv import Sheet, records, understand_header
 from batchgen.manifest.feed import Chunk, Feed
 from batchgen.pricing import PriceTable
+from batchgen.sure import Texts
 
 #: Chunks that are decided at the same time, and lines that the careful reader takes at a stretch.
 WORKERS, STRETCH = 2, 20_000
@@ -36,7 +41,7 @@ def quick_csv(
         cells = Cells(manifest, header)
         gate = None
         if not manifest.problems:
-            gate = Gate(header, sheet.delimiter, prices, by, suspects)
+            gate = Gate(header, prices, by, suspects)
         yield from _Quick(path, sheet, cells, gate if gate is not None and gate.usable else None).read()
     except Unreadable as trouble:
         manifest.problems.append(trouble.problem(manifest.name))
@@ -47,6 +52,8 @@ class _Quick:
         self._path = path
         self._sheet, self._cells, self._gate = sheet, cells, gate
         self._rows = 0
+        self._names = [str(index) for index in range(cells.width)]
+        self._with_ids = gate is not None and "id" in gate.key
 
     def read(self) -> Iterator[Bulk | Entry]:
         """Alternate between chunks and stretches until the file ends."""
@@ -62,7 +69,7 @@ class _Quick:
         waiting: deque[tuple[Chunk, Future[Bulk | None]]] = deque()
         try:
             while (chunk := self._sheet.feed.chunk(self._sheet.delimiter)) is not None:
-                waiting.append((chunk, pool.submit(gate.decide, chunk)))
+                waiting.append((chunk, pool.submit(self._decide, gate, chunk)))
                 if len(waiting) > WORKERS:
                     yield from self._settled(*waiting.popleft())
             while waiting:
@@ -70,6 +77,41 @@ class _Quick:
         finally:
             for _, future in waiting:
                 future.cancel()
+
+    def _decide(self, gate: Gate, chunk: Chunk) -> Bulk | None:
+        """Columns, then verdicts; runs in a thread of its own."""
+        if self._with_ids:
+            if (found := self._try(gate, chunk, with_ids=True)) is not None:
+                return found
+            self._with_ids = False  # some rows have no id: all their columns count
+        return self._try(gate, chunk, with_ids=False)
+
+    def _try(self, gate: Gate, chunk: Chunk, *, with_ids: bool) -> Bulk | None:
+        try:
+            table = self._table(gate, chunk.data, with_ids)
+        except pa.ArrowException:
+            return None
+        if not table.num_rows:
+            return Bulk(0, np.empty(0, dtype=np.int64), Counter())
+        columns = {int(name): Texts.of(table[name]) for name in table.column_names}
+        return gate.decide(columns, chunk.data, with_ids=with_ids)
+
+    def _table(self, gate: Gate, data: bytes, with_ids: bool) -> pa.Table:
+        """The needed columns; arrow refuses ragged rows, and bad UTF-8 in any column."""
+        plain = data.isascii()
+        wanted = {column.index for column in gate.needed(with_ids=with_ids)}
+        return arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, column_names=self._names, block_size=len(data) + 1
+            ),
+            parse_options=arrow_csv.ParseOptions(delimiter=self._sheet.delimiter, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(self._names, pa.binary() if plain else pa.string()),
+                strings_can_be_null=False,
+                include_columns=[name for name in self._names if int(name) in wanted or not plain],
+            ),
+        )
 
     def _settled(self, chunk: Chunk, decided: "Future[Bulk | None]") -> Iterator[Bulk | Entry]:
         bulk, feed = decided.result(), self._sheet.feed

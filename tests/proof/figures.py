@@ -72,3 +72,17 @@ class Figure:
         self.unfired, unfired = Counter(), dict(self.unfired)  # asdict can't copy a counter
         values = asdict(self) | {"violations": self.violations[:50], "unfired": unfired}
         (folder / f"{self.name}.json").write_text(json.dumps(values, indent=1) + "\n")
+
+
+def table(folder: Path) -> str:
+    """The saved figures as the Markdown table of docs/reliability.md."""
+    names = "figure, planned, fired, paid twice, ids lost, violations, in doubt, of these charged, seed".split(", ")
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * 8]
+    for path in sorted(folder.glob("*.json")):
+        one = json.loads(path.read_text())
+        other = max(0, len(one["violations"]))
+        lines.append(
+            f"| {one['name']} | {one['planned']:,} | {one['fired']:,} | {one['double']} | {one['lost']} | {other} "
+            f"| {one['doubts']:,} | {one['charged_doubts']:,} | {one['seed']} |"
+        )
+    return "\n".join(lines)

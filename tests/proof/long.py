@@ -15,7 +15,7 @@ import scoreboard
 import signals
 import submit_faults
 import trials
-from figures import Figure
+from figures import Figure, table
 from processes import Zygote, can_trace
 
 from batchgen import failpoint
@@ -37,6 +37,7 @@ PARTS: dict[str, tuple[int, Part, Callable[[], str]]] = {
         lambda: "",
     ),
     "kills": (400, lambda z, n, s: [trials.kills(z, n, s)], lambda: ""),
+    "caps": (100, lambda z, n, s: [trials.caps(z, n, s)], lambda: ""),
     "syscalls": (400, lambda z, n, s: [trials.syscall_kills(z, n, s, trials.BEHAVIOURS)], can_trace),
     "power": (500, lambda z, n, s: [power.losses(z, n, s)], power.can_lose_power),
     "disk": (200, lambda z, n, s: [disk.injected(z, n, s)], can_trace),
@@ -59,7 +60,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="another number of trials")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save", type=Path, help="write each figure as JSON into this folder")
+    parser.add_argument("--table", type=Path, help="only print the figures in this folder as a table")
     given = parser.parse_args()
+    if given.table:
+        print(table(given.table))
+        return 0
     unknown = set(given.parts) - set(PARTS)
     if unknown:
         parser.error(f"there is no part {sorted(unknown)[0]}")

@@ -35,6 +35,11 @@ def test_a_kill_at_a_random_moment_loses_and_repeats_nothing(zygote: Zygote) -> 
 
 
 @pytest.mark.timeout(300)
+def test_a_cap_holds_whatever_is_killed(zygote: Zygote) -> None:
+    trials.caps(zygote, 8, SEED).check()
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(can_trace()), reason=can_trace() or "-")
 def test_a_kill_at_any_system_call_loses_and_repeats_nothing(zygote: Zygote) -> None:
     trials.syscall_kills(zygote, 24, SEED).check()

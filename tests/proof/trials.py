@@ -227,3 +227,36 @@ def syscall_kills(zygote: Zygote, count: int, seed: int, behaviours: Iterable[Be
             figure.add(what, fired=int(code == -9), verdicts=tuple(verdicts))
 
     return side_by_side(figure, trial, spots(zygote, behaviours, CALLS, count, seed))
+
+
+# -- the cap ---------------------------------------------------------------------------------------------------
+
+
+def caps(zygote: Zygote, count: int, seed: int) -> Figure:
+    """A random cap, a misbehaving service, and up to three kills: the service never charges more than the cap."""
+    figure = Figure("caps", seed)
+
+    def trial(n: int) -> None:
+        rng = random.Random(f"cap {seed} {n}")
+        behaviour, cap = rng.choice(BEHAVIOURS), rng.randrange(24, 100)
+        limits = ("--max-credits", str(cap), "--fill-cap")
+        with make_world(zygote, f"cap {seed} {n}", *behaviour.options, jobs=12) as world:
+            verdicts, fired, kills_ = [], 0, rng.randrange(1, 4)
+            for _ in range(kills_):
+                process = world.start(*limits)
+                wait_for_moment(world, process, rng)
+                fired += process.signal(9) and process.wait() == -9
+                verdicts.append(_within(world, cap))
+            world.run(*limits)
+            figure.add(f"cap of {cap}, {n} ({behaviour.name})", planned=kills_, fired=fired,
+                       verdicts=(*verdicts, _within(world, cap)))  # fmt: skip
+
+    return side_by_side(figure, trial, [(n,) for n in range(count)])
+
+
+def _within(world: World, cap: int) -> Verdict:
+    audit = world.audit()
+    verdict = compare(world, ended=False, audit=audit)
+    if audit["charged"] - audit["refunded"] > cap:
+        verdict.violations.append(f"the service charged {audit['charged']}, more than the cap of {cap}")
+    return verdict

@@ -76,8 +76,10 @@ class Figure:
 
 def table(folder: Path) -> str:
     """The saved figures as the Markdown table of docs/reliability.md."""
-    names = "figure, planned, fired, paid twice, ids lost, violations, in doubt, of these charged, seed".split(", ")
-    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * 8]
+    lines = [
+        "| figure | planned | fired | paid twice | ids lost | violations | in doubt | of these charged | seed |",
+        "|---|" + "---:|" * 8,
+    ]
     for path in sorted(folder.glob("*.json")):
         one = json.loads(path.read_text())
         other = max(0, len(one["violations"]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import virtual_disk
 import virtual_service
 from virtual_disk import Disk
 from virtual_world import imagined, simulate
@@ -17,6 +18,7 @@ from batchgen import intake, plan, poll, reply
 from batchgen.board import Board, Stop
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger, attempts, people, rows, tasks
+from batchgen.ledger.prepared import Prepared
 from batchgen.ledger.tables import account, attempt, job
 from batchgen.submit import Submitter
 
@@ -70,10 +72,10 @@ def forbids_nothing_in_the_store(disk: Disk) -> list[Patch]:
     disk.reset()
     disk.connection.execute("DROP INDEX attempt_live")
     without_index = disk.connection.serialize()
-    submitting = (
+    submitting = Prepared(
         sa.update(job)
         .where(job.c.job_no == sa.bindparam("no"))
-        .values(state=State.SUBMITTING, attempts=job.c.attempts + 1)
+        .values(state=State.SUBMITTING.value, attempts=job.c.attempts + 1)
     )
     real = Submitter._next
 
@@ -201,6 +203,17 @@ def passes_the_cap_by_one_price(disk: Disk) -> list[Patch]:
     room = account.c.cap.is_(None) | (counted <= account.c.cap)
     reserve = sa.update(account).where(room).values(reserved=account.c.reserved + sa.bindparam("price"))
     return [(attempts, "_RESERVE", reserve)]
+
+
+@mutant
+def passes_the_cap_and_nothing_checks_it(disk: Disk) -> list[Patch]:
+    def unchecked() -> Any:
+        connection = open_()
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        return connection
+
+    open_ = virtual_disk._open
+    return [*passes_the_cap_by_one_price(disk), (virtual_disk, "_open", unchecked)]
 
 
 @mutant
@@ -357,3 +370,5 @@ def test_a_broken_rule_is_caught(name: str) -> None:
     said = caught(MUTANTS[name])
     print(f"{name}: {said}")
     assert said, f"{WITHIN} seeds, and nothing was seen"
+    assert "AttributeError" not in said, "the mutant itself is broken"
+    assert "TypeError" not in said, "the mutant itself is broken"

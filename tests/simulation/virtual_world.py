@@ -458,9 +458,9 @@ _LOOKS = schedule_module.plan(_KNOWN[1], schedule_module.PRICE)
 
 
 @contextlib.contextmanager
-def imagined(disk: Disk) -> Iterator[None]:
-    """The real modules on the imagined disk and clock. Learning how long tasks take is left out: it costs
-    milliseconds and has tests of its own.
+def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
+    """The real modules on the imagined disk and clock. Without `learning`, how long tasks take is not learned:
+    that costs milliseconds, and has tests of its own.
     """
     clock = SimpleNamespace(time=lambda: disk.wall(), strftime=lambda *_: "then", localtime=lambda *_: None)  # noqa: PLW0108 - each seed has a clock of its own
     patches: list[tuple[Any, str, Any]] = [
@@ -468,13 +468,16 @@ def imagined(disk: Disk) -> Iterator[None]:
     ]
     patches += [
         (drive_module, "FileHost", _NoFiles),
-        (schedule_module, "plan", lambda hazards, price: _LOOKS),
-        (Durations, "known", lambda self, group: _KNOWN),
-        (Durations, "observe", lambda self, group, seconds, since=None: None),
-        (Durations, "alive", lambda self, group, low, high: None),
         (store_module, "file_system_of", lambda out: "ext4"),
         (intake, "person", lambda: WHO),
     ]
+    if not learning:
+        patches += [
+            (schedule_module, "plan", lambda hazards, price: _LOOKS),
+            (Durations, "known", lambda self, group: _KNOWN),
+            (Durations, "observe", lambda self, group, seconds, since=None: None),
+            (Durations, "alive", lambda self, group, low, high: None),
+        ]
     kept = [(where, name, getattr(where, name)) for where, name, _ in patches]
     try:
         for where, name, value in patches:

@@ -182,7 +182,9 @@ def _all_new(found: Survey) -> Plan:
 
 
 def is_taken_in(connection: Any, found: Survey, options: RunOptions) -> bool:
-    """Whether the ledger has just these rows already, chosen in the same way: then none need be read again."""
+    """Whether the ledger has just these rows already, as their jobs and chosen in the same way: then none need be
+    read again.
+    """
     return not options.resubmit_changed and meta_value(connection, "taken_in") == _mark(found, options)
 
 
@@ -253,7 +255,8 @@ def _take_in(
         set_meta_value(connection, "first_position", position)
         set_meta_value(connection, "columns", columns)
         set_meta_value(connection, "price_version", prices.version)
-        set_meta_value(connection, "taken_in", _mark(preview.survey, options))
+        # A row that was edited while its job runs or is in doubt is compared anew by each run.
+        set_meta_value(connection, "taken_in", None if plan.differing else _mark(preview.survey, options))
 
     ledger.write(change)
     failpoint.reached("take_in.after")

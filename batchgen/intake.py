@@ -49,17 +49,15 @@ def take_in(
 
 
 def unchanged(connection: sa.Connection, invalid: int) -> Plan:
-    """The plan for rows that are taken in already, just as they are: from sums, not row by row."""
+    """The plan for rows that are taken in already, just as their jobs are: from sums, not row by row."""
     plan = Plan(invalid=invalid, rows=invalid)
     first = meta_value(connection, "first_position")
-    for state, changed, selected, scene, jobs, credits in rows.current_rows(connection, first):  # noqa: A001
+    for state, selected, scene, jobs, credits in rows.current_rows(connection, first):  # noqa: A001
         plan.rows += jobs
         if not selected:
             plan.unselected += jobs
             continue
-        # "Changed" was decided when the row was taken in; everything else is the content that the ledger has.
-        decision = decide("" if changed else "same", Known(0, "", "same", state, 1, 0))
-        plan.add(decision, scene, credits, jobs)
+        plan.add(decide("same", Known(0, "", "same", state, 1, 0)), scene, credits, jobs)
     return plan
 
 
@@ -251,6 +249,8 @@ class _Intake:
                 self.present.add(found.job_no)
             decision = decide(one.fingerprint, found, resubmit_changed=self.resubmit_changed)
             self.reader.keep(one, decision, found, selected)
+            if found is not None and found.fingerprint != one.fingerprint:
+                self.plan.differing += not (decision is Decision.WAITING or (decision in RAISES and selected))
             if selected:
                 self.plan.count(decision, one)
             else:

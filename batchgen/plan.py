@@ -71,6 +71,8 @@ class Plan:
     rows: int = 0
     invalid: int = 0
     unselected: int = 0
+    #: Rows whose job keeps another content than theirs: what becomes of them depends on how that job ends.
+    differing: int = 0
     sums: dict[Decision, Sum] = field(default_factory=lambda: {one: Sum() for one in Decision})
     by_scene: dict[str, Sum] = field(default_factory=dict)
     renamed: list[tuple[str, str]] = field(default_factory=list)

@@ -200,18 +200,16 @@ def pending_sum(connection: sa.Connection) -> tuple[int, int]:
 
 def current_rows(
     connection: sa.Connection, first_position: int
-) -> Iterator[tuple[State, bool, bool, str, int, int]]:
-    """The rows taken in last, in groups: (state, row changed, selected, scene, jobs, credits)."""
+) -> Iterator[tuple[State, bool, str, int, int]]:
+    """The rows taken in last, in groups: (state, selected, scene, jobs, credits)."""
     query = (
-        sa.select(
-            job.c.state, row.c.changed, job.c.selected, job.c.scene, sa.func.count(), sa.func.sum(job.c.price)
-        )
+        sa.select(job.c.state, job.c.selected, job.c.scene, sa.func.count(), sa.func.sum(job.c.price))
         .join(row, row.c.job_no == job.c.job_no)
         .where(row.c.position >= first_position)
-        .group_by(job.c.state, row.c.changed, job.c.selected, job.c.scene)
+        .group_by(job.c.state, job.c.selected, job.c.scene)
     )
-    for state, changed, selected, scene, jobs, credits_ in connection.execute(query):
-        yield State(state), bool(changed), bool(selected), scene, jobs, credits_
+    for state, selected, scene, jobs, credits_ in connection.execute(query):
+        yield State(state), bool(selected), scene, jobs, credits_
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, values: Iterable[Mapping[str, Any]]) -> None:

@@ -1,0 +1,28 @@
+"""A row that is edited while its job is under way: what is bought in the end is what the row says then."""
+
+from desk import Desk
+
+
+
+def test_an_edited_row_whose_doubt_turns_out_not_charged_is_bought_as_it_is_now(desk: Desk) -> None:
+    with desk.service(faults=("drop-before:#1",)) as server:
+        desk.jobs("shots.csv", "an old prompt")
+        assert desk.give("run", "shots.csv", "--yes").exit == 5
+        desk.jobs("shots.csv", "a new prompt")
+        assert desk.give("run", "shots.csv", "--yes").exit == 5
+        desk.change_ledger("outputs/shots", "UPDATE attempt SET not_after = 0")
+        assert desk.give("resolve", "outputs/shots", "j1", "--not-charged").exit == 0
+        assert desk.give("run", "shots.csv", "--yes").exit == 0
+        assert [task.prompt for task in server.audit().tasks] == ["a new prompt"]
+
+
+def test_an_edited_row_whose_running_job_then_fails_is_bought_as_it_is_now(desk: Desk) -> None:
+    with desk.service(faults=("failed:*old*",)) as server:
+        desk.jobs("shots.csv", "an old prompt")
+        assert desk.give("run", "shots.csv", "--yes", "--no-wait").exit == 0
+        desk.jobs("shots.csv", "a new prompt")
+        assert desk.give("run", "shots.csv", "--yes").exit == 1
+        assert desk.give("run", "shots.csv", "--yes").exit == 0
+        assert [task.prompt for task in server.audit().tasks] == ["an old prompt", "a new prompt"]
+        assert desk.give("run", "shots.csv", "--yes").exit == 0
+        assert len(server.audit().tasks) == 2

@@ -20,7 +20,8 @@ SAME = (
 
 TEXTS = [
     "A cat", "A dog, black", "it's a cat", '"quoted: # text"', "'single'", "'it''s'", '"esc \\n"', "12", "012",
-    "null", "~", '""', "''", "a:b", "a: b", "a #b", "a#b", "a :b", "ends:", "double  blank", "trailing ", "-5", "- x",
+    "null", "~", '""', "''", "a:b", "a: b", "a #b", "a#b", "a :b", "ends:", "double  blank", "trailing ",
+    "-5", "- x",
     "[a]",
     "{a: b}", "&x a", "*x", "!t a", "|", ">", '"open', "'open", "日本", "“x”", "\u2028x", "\u00a0x",
     "x\u0085y", "yes", "16:9", "1e3", "{{ x }}", "%a", "@a", "`a", "? a", "x\ty", "2026-01-01", "x" * 2001, "...",

@@ -17,7 +17,7 @@ from batchgen.job import Outcome, OutcomeKind, State, request_body
 from batchgen.ledger import Attempt, CapReached, Ledger
 from batchgen.ledger.rows import Pending, pending_page
 from batchgen.ledger.tasks import OpenTask
-from batchgen.pacing import Away, Failures, SubmitPacer, retry_after
+from batchgen.pacing import Away, Failures, Lead, SubmitPacer, retry_after
 
 #: Jobs read from the ledger at once, and POSTs open at once at most.
 PAGE = 500
@@ -54,28 +54,6 @@ class SubmitSettings:
     wait: bool = True
 
 
-class _Lead:
-    """How long before its slot a POST is got ready: as long as connecting and committing took lately.
-
-    Without it the time that those take would jitter into the pace, and a told limit would be touched. Nothing
-    is got ready early where no slot was ever waited for: then the lead would only be a delay.
-    """
-
-    LONGEST = 1.0
-
-    def __init__(self) -> None:
-        self.needed = False
-        self._seconds = 0.01
-
-    @property
-    def seconds(self) -> float:
-        return self._seconds if self.needed else 0.0
-
-    def took(self, seconds: float) -> None:
-        """Getting ready took so long: rise at once, fall slowly."""
-        self._seconds = min(self.LONGEST, max(0.002, self._seconds * 0.98, seconds * 1.25))
-
-
 class Submitter:
     """Submits every pending job of a ledger, once."""
 
@@ -103,10 +81,9 @@ class Submitter:
         self._page: deque[Pending] = deque()
         self._after = (-1, -1)
         self._taken = 0
-        self._lead = _Lead()
-        self._nothing_since: float | None = (
-            None  # when the service began to take nothing, with none of ours running
-        )
+        self._lead = Lead()
+        #: When the service began to take nothing, with none of ours running.
+        self._nothing_since: float | None = None
         self._open: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
 

@@ -8,6 +8,7 @@ rate      a told limit (`20/10s`) and the slot clock that keeps it
 hints     Retry-After and RateLimit headers, and the same in words
 finder    an untold rate, found out from what is accepted and what is throttled
 in_flight how many tasks may run at once, told or found out
+lead      how long before its slot a POST is got ready
 submit    SubmitPacer: when the next POST may begin, and what binds it
 away      a service that does not answer: pause, probe, park
 failures  the circuit breaker of `--max-failures`
@@ -21,6 +22,7 @@ from .away import Away
 from .durations import Durations
 from .failures import Failures, MaxFailures
 from .hints import retry_after
+from .lead import Lead
 from .limits import Limit, limits
 from .polls import PollPacer
 from .rate import Rate
@@ -31,6 +33,7 @@ __all__ = [
     "Away",
     "Durations",
     "Failures",
+    "Lead",
     "Limit",
     "MaxFailures",
     "PollPacer",

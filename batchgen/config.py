@@ -73,11 +73,17 @@ def _bool(text: object) -> bool:
 
 
 def _rate(text: object) -> Rate:
-    return Rate.parse(str(text))
+    try:
+        return Rate.parse(str(text))
+    except ValueError:
+        raise ValueError("a rate such as 2/s, 20/10s or 60/min, and one in an hour at least") from None
 
 
 def _failures(text: object) -> MaxFailures:
-    return MaxFailures.parse(str(text))
+    try:
+        return MaxFailures.parse(str(text))
+    except ValueError:
+        raise ValueError("a number of failures such as 20, a share such as 50%, or none") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ class Config:
     ) -> "Config":
         """Gather the settings. A flag that is None was not given. Raises UsageError naming what is wrong."""
         flags = {name: value for name, value in (flags or {}).items() if value is not None}
+        if unknown := flags.keys() - SETTINGS.keys():  # a cap with a typing error in its name must not be no cap
+            raise _no_such_setting("", min(unknown))
         environment = os.environ if environment is None else environment
         path = (folder or Path()) / FILE
         file = _read_file(path)
@@ -158,9 +166,8 @@ class Config:
             try:
                 values[name] = setting.read(value)
             except ValueError as error:
-                raise UsageError(
-                    f"{origin}: {name} is {value!r}, but must be {error}.", code="bad_setting"
-                ) from None
+                where = f"{name} in {path}" if origin == str(path) else origin
+                raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
         return cls(**values, prices=file.get("prices", {}), origins=origins)
 
@@ -180,12 +187,16 @@ def _read_file(path: Path) -> dict[str, Any]:
                 hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
             )
         if name not in SETTINGS and name != "prices":
-            raise UsageError(
-                f"{path}: there is no setting {name!r}.",
-                code="bad_config",
-                hint="The settings are: " + ", ".join([*SETTINGS, "prices"]) + ".",
-            )
+            raise _no_such_setting(f"{path}: ", name)
     return found
+
+
+def _no_such_setting(where: str, name: str) -> UsageError:
+    return UsageError(
+        f"{where}There is no setting {name!r}.",
+        code="bad_config",
+        hint="The settings are: " + ", ".join([*SETTINGS, *(["prices"] if where else [])]) + ".",
+    )
 
 
 def key_from_environment(environment: Mapping[str, str] | None = None) -> Secret | None:

@@ -198,9 +198,7 @@ def pending_sum(connection: sa.Connection) -> tuple[int, int]:
     return int(count), int(credits_)
 
 
-def current_rows(
-    connection: sa.Connection, first_position: int
-) -> Iterator[tuple[State, bool, str, int, int]]:
+def current_rows(connection: sa.Connection, first_position: int) -> Iterator[tuple[State, bool, str, int, int]]:
     """The rows taken in last, in groups: (state, selected, scene, jobs, credits)."""
     query = (
         sa.select(job.c.state, job.c.selected, job.c.scene, sa.func.count(), sa.func.sum(job.c.price))

@@ -3,7 +3,6 @@
 from desk import Desk
 
 
-
 def test_an_edited_row_whose_doubt_turns_out_not_charged_is_bought_as_it_is_now(desk: Desk) -> None:
     with desk.service(faults=("drop-before:#1",)) as server:
         desk.jobs("shots.csv", "an old prompt")

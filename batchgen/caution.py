@@ -132,6 +132,9 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
 
 def of_address(key: str, url: str) -> Iterator[Caution]:
     """What an address looks like; it is known to be an absolute http or https address."""
+    plain = _PLAIN.fullmatch(url)
+    if plain and _is_known_good(plain[1]) and not url.lower().endswith(_WRONG[key]):
+        return
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".")
@@ -158,11 +161,22 @@ def of_address(key: str, url: str) -> Iterator[Caution]:
         message = f"{shown(url)} is a signed link, which ends some time."
         yield key, "signed_link", message, "It must live until the video is made: that can take hours."
     path = parts.path.lower()
-    wrong = (*_OTHERS, *(_VIDEOS if key == "image_input" else _IMAGES))
-    if path.endswith(wrong):
+    if path.endswith(_WRONG[key]):
         ending = path[path.rindex(".") :]
         message = f"{key} is a file that ends in {ending}: {shown(url)}."
         yield key, "wrong_file", message, f"It should be {'a picture' if key == 'image_input' else 'a video'}."
+
+
+#: Nearly every address: nothing in it that a caution could be about, but for its host and its ending.
+_PLAIN = re.compile(r"https://([a-z0-9.-]+)/[A-Za-z0-9._~/%+-]*")
+_WRONG = {"image_input": (*_OTHERS, *_VIDEOS), "video_input": (*_OTHERS, *_IMAGES)}
+
+
+@lru_cache(maxsize=10_000)
+def _is_known_good(host: str) -> bool:
+    """Whether no caution is about the host itself, whatever the path."""
+    inside = _is_inside(host.rstrip("."))
+    return not inside and not any(host == name or host.endswith("." + name) for name in _PAGES)
 
 
 def _page(host: str, path: str, query: str) -> str | None:

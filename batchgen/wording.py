@@ -41,7 +41,7 @@ def validate_text(survey: Survey, *, hint: bool = True) -> str:
     if survey.warnings:
         parts.append("\nWarnings\n" + listing(survey.warnings, survey.warning_codes, many=many))
     parts.append(("\n" if parts else "") + summary(survey))
-    if survey.problems_total and hint:
+    if survey.invalid and hint:
         parts.append(
             "Nothing is submitted while a row has a problem. Correct it and check again; "
             "--fix FILE.csv writes the bad rows to a file of their own."

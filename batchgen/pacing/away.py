@@ -14,6 +14,7 @@ Worked example: refused five times within 2 s: paused. Probes follow after about
 the one at 95 s is answered (a 404 will do), and submitting goes on.
 """
 
+import math
 import random
 
 #: Failures in a row that pause submitting.
@@ -73,8 +74,9 @@ class Away:
         return ""
 
     def wait(self, now: float) -> float:
-        """Seconds until the next probe may begin."""
-        return max(0.0, self._next_probe - now)
+        """Seconds until the next probe may begin, or until it is time to park."""
+        park_at = math.inf if self._since is None else self._since + PARK_AFTER
+        return max(0.0, min(self._next_probe, park_at) - now)
 
     def answered(self, now: float) -> None:
         """The service gave a whole answer to a POST, whatever it said."""

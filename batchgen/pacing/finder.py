@@ -29,6 +29,8 @@ BELOW = 0.008
 FIRST_WAIT, WAIT_GROWTH, LONGEST_WAIT = 1.0, 1.6, 120.0
 #: How much more is tried: while in doubt, and of a limit that is believed in.
 BOLD, CAREFUL = 1.3, 1.06
+#: Where so few seconds passed since the last throttled answer that counting says nothing: how much less to try.
+SHORT, LESS = 2.0, 0.8
 #: Seconds until more is tried: while in doubt, then by how often the limit was confirmed.
 DOUBTFUL, PATIENCE = 1.0, (2.0, 60.0, 180.0, 600.0)
 
@@ -200,7 +202,10 @@ class RateFinder:
         self._sure, self._confirmed = False, 0
         if times:
             start, end = min(self._cycle_from, times[0]), max(times[-1], self._event_at)
-            self._set(len(times) / max(end - start, 0.5))
+            rate = len(times) / max(end - start, 0.5)
+            if end - start < SHORT and self.target < math.inf:
+                rate = max(rate, LESS * self.target)  # too short a while to count in: a little less than before
+            self._set(rate)
 
     def _believe(self, limit: Candidate, fits: list[Candidate]) -> None:
         """Keep a limit exactly, with room for POSTs that are squeezed together on their way."""

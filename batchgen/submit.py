@@ -230,7 +230,7 @@ class Submitter:
             if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
                 self._board.stop(Stop.REFUSED, _refusal(answer))
                 return outcome
-            if answer.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED):
+            if answer.kind is OutcomeKind.ACCEPTED:  # a no may overtake the first sending, which then is paid for
                 outcome = answer
         return outcome
 

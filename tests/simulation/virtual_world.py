@@ -156,7 +156,13 @@ class World:
         return dict(self.disk.rows("SELECT state, count(*) FROM job GROUP BY state"))
 
     def _all_ended(self) -> bool:
-        return set(self._states()) <= {state.value for state in (*TERMINAL, State.REJECTED)}
+        """Nothing runs, nothing waits, and no row was reworded whose job then ended without a video."""
+        if not set(self._states()) <= {state.value for state in (*TERMINAL, State.REJECTED)}:
+            return False
+        return all(
+            State(state) is State.SUCCEEDED or content == _job(name, self.wordings[name]).fingerprint
+            for name, state, content in self.disk.rows("SELECT job_id, state, fingerprint FROM job")
+        )
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds

@@ -63,7 +63,7 @@ class World:
 
     def run(self, *extra: str, **more: Any) -> int:
         """Run to the end; returns the exit code."""
-        return self.start(*extra, **more).wait(90)
+        return self.start(*extra, **more).wait(300)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Talk to the sandbox's own paths."""

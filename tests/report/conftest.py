@@ -141,7 +141,7 @@ def lay_out(folder: Path, results: list[Result], other: tuple[str, ...] = OTHER,
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> str:
     """The browser; without one the test is skipped on a laptop and fails in CI."""
     try:
@@ -158,7 +158,7 @@ def chromium() -> str:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
     """One headless Chromium for all browser tests, with every address but loopback cut off."""
     from playwright.sync_api import sync_playwright

@@ -46,6 +46,7 @@ class Feed:
         self._blocks = utf8_blocks(path, encoding, CHUNK)
         self._rest = b""
         self._ended = False
+        self._trouble: Unreadable | None = None
         self._raws: list[bytes] = []
         self._at = 0
         self.line = 0
@@ -57,6 +58,7 @@ class Feed:
         feed = cls.__new__(cls)
         feed._path, feed._size, feed._blocks = path, CHUNK, iter(())
         feed._rest, feed._ended, feed._raws, feed._at = chunk.data, True, [], 0
+        feed._trouble = None
         feed.line, feed.number = chunk.line, number
         return feed
 
@@ -81,8 +83,12 @@ class Feed:
             if cut:
                 part, self._rest = self._rest[:cut], self._rest[cut:]
                 self._raws = part.splitlines(keepends=True)
-            elif not self._more():
+            elif self._ended:
+                if self._trouble is not None:
+                    raise self._trouble
                 return
+            else:
+                self._more()
 
     def _whole_lines(self) -> int:
         """The end of the last line that is surely complete; all of it at the end of the file."""
@@ -93,11 +99,14 @@ class Feed:
             raise Unreadable("long_line", "A line is longer than 16 million characters.", "Is this a text file?")
         return cut
 
-    def _more(self) -> bool:
-        block = next(self._blocks, b"")
+    def _more(self) -> None:
+        try:
+            block = next(self._blocks, b"")
+        except Unreadable as trouble:  # it is told when everything before it was taken
+            self._trouble, block = trouble, b""
+            self._rest = self._rest[: max(self._rest.rfind(b"\n"), self._rest.rfind(b"\r")) + 1]
         self._rest += block
         self._ended = not block
-        return bool(block) or bool(self._rest)
 
     def chunk(self, delimiter: str) -> Chunk | None:
         """The next chunk of records; None at the end, or where only the careful reader can go on."""
@@ -126,7 +135,7 @@ class Feed:
     @property
     def ended(self) -> bool:
         """Whether everything was taken."""
-        return self._ended and not self._rest and self._at >= len(self._raws)
+        return self._ended and not self._rest and self._at >= len(self._raws) and self._trouble is None
 
 
 def _positions(data: bytes, byte: int) -> np.ndarray:

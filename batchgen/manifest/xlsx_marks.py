@@ -32,8 +32,11 @@ def check_size(path: Path) -> None:
     """Unreadable for a zip bomb, told by its own table of contents before anything is unpacked."""
     if not zipfile.is_zipfile(path):
         return
-    with zipfile.ZipFile(path) as archive:
-        sizes = [(info.file_size, info.compress_size) for info in archive.infolist()]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [(info.file_size, info.compress_size) for info in archive.infolist()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise Unreadable("bad_xlsx", "The file is damaged.", "Save the spreadsheet again, or as CSV.") from None
     whole, packed = sum(size for size, _ in sizes), sum(size for _, size in sizes) or 1
     if whole > LARGEST or (whole > LARGEST // 10 and whole / packed > TIGHTEST):
         raise Unreadable(

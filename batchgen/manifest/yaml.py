@@ -169,7 +169,7 @@ class Walk:
     def _top(self) -> Iterator[Entry]:
         build, seen = self.builder, self.seen
         while type(event := build.next()) is not yaml.MappingEndEvent:
-            key = event.value if type(event) is yaml.ScalarEvent else ""
+            key = build.key(event)
             line = event.start_mark.line + build.base
             if key in seen:
                 raise Unreadable("duplicate_key", f'The key "{key}" stands twice.', "Keep one of them.", line=line)

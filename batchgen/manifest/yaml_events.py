@@ -158,7 +158,7 @@ class Builder:
         found = Keyed(start.start_mark.line + self.base)
         merged: list[Any] = []
         while type(event := self.next()) is not yaml.MappingEndEvent:
-            key, line = self._key(event), event.start_mark.line + self.base
+            key, line = self.key(event), event.start_mark.line + self.base
             if key == "<<" and event.implicit[0]:
                 value = self.build(self.next(), depth + 1)
                 merged.extend(value if isinstance(value, list) else [value])
@@ -176,7 +176,8 @@ class Builder:
                     found.lines[key] = start.start_mark.line + self.base
         return found
 
-    def _key(self, event: Any) -> str:
+    def key(self, event: Any) -> str:
+        """The key of a mapping; Unreadable for a list or a group of keys in its place."""
         self.nodes += 1
         if type(event) is not yaml.ScalarEvent:
             raise self._refuse(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from batchgen.manifest import feed
 from batchgen.pricing import PriceTable
 
 PRICES = PriceTable.load()
+EXAMPLES = 5000 if os.environ.get("BATCHGEN_PROOF") else 150  # the long form is part of `make proof`
 #: Takes every row, and so gives every row to the careful path.
 CAREFUL = ReadOptions(select=(("provider", "*"),))
 
@@ -120,7 +122,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sheets")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=sheets(), chunk=st.sampled_from([64, 300, 1 << 20]), by=st.sampled_from([None, "campaign", "scene"]))
 @example(
     data=b"provider,model,scene,prompt\nkie,m,text-to-video,x\n,,,\n\nkie,m,text-to-video,y\n", chunk=20, by=None

@@ -1,5 +1,6 @@
 """A YAML manifest decided by patterns and columns gives what the parser gives, entry by entry."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from batchgen.check import ReadOptions, Survey, survey
 from batchgen.pricing import PriceTable
 
 PRICES = PriceTable.load()
+EXAMPLES = 5000 if os.environ.get("BATCHGEN_PROOF") else 150  # the long form is part of `make proof`
 CAREFUL = ReadOptions(select=(("provider", "*"),))
 SAME = (
     "rows", "valid", "invalid", "problems", "problems_total", "warnings", "warnings_total", "file_problems",
@@ -108,7 +110,7 @@ def both(path: Path, chunk: int, stretch: int, by: str | None) -> tuple[Survey, 
         return survey([path], ReadOptions(), PRICES, by=by), survey([path], CAREFUL, PRICES, by=by)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=manifests(),
     chunk=st.sampled_from([60, 300, 1 << 20]),

@@ -275,27 +275,34 @@ async def _show(progress: Progress, board: Board) -> None:
 
 @contextlib.contextmanager
 def _signals(stations: Drive, progress: Progress) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops gently, the second leaves at once: the ledger is safe either way."""
+    """The first Ctrl-C (or SIGTERM, or a closed terminal) stops gently, the second leaves at once: the ledger is
+    safe either way, but what is on its way when we leave is in doubt.
+    """
     count = 0
     loop = asyncio.get_running_loop()
 
-    def heard(*_: object) -> None:
+    closed = getattr(signal, "SIGHUP", None)  # Windows has none
+
+    def heard(number: int, _frame: object) -> None:
         nonlocal count
-        count += 1
+        count += number != closed  # kernel and shell both tell of a closed terminal: twice is once
         if count > 1:
-            sys.stderr.write("\nLeft at once. Everything is saved; run again to go on.\n")
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stderr.write("\nLeft at once. Everything is saved; run again to go on.\n")
+                sys.stderr.flush()
             os._exit(int(Exit.INTERRUPTED))
         loop.call_soon_threadsafe(stop)
 
     def stop() -> None:
+        stations.interrupt()
         progress.tell(
             "Stopping: nothing more is submitted; answers on their way are waited for. Ctrl-C again leaves."
         )
-        stations.interrupt()
 
     before = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, closed):
+        if number is None or (number == closed and signal.getsignal(number) == signal.SIG_IGN):
+            continue  # `nohup batchgen run …` goes on when the terminal closes
         try:
             before[number] = signal.signal(number, heard)
         except ValueError:  # not in the main thread: the caller's program owns the signals

@@ -37,13 +37,12 @@ class ManifestProblems(ManifestError):
     """Rows have problems; `survey` has all of them."""
 
     def __init__(self, found: Survey) -> None:
-        rows = "row has" if found.invalid == 1 else "rows have"
-        what = f"{found.invalid:,} of {found.rows:,} {rows} problems" if found.invalid else "it can't be read"
-        super().__init__(
-            f"Nothing was submitted: {what}.",
-            code="problems",
-            hint="Correct them, or run the good rows with --only-valid.",
-        )
+        has = "has" if found.invalid == 1 else "have"
+        what = f"{found.invalid:,} of {found.rows:,} rows {has} problems" if found.invalid else "there are no rows"
+        hint = "Correct them, or run the good rows with --only-valid."
+        if found.file_problems:
+            what, hint = "a manifest can't be used as it is", "Correct what is said above, and run it again."
+        super().__init__(f"Nothing was submitted: {what}.", code="problems", hint=hint)
         self.survey = found
 
 
@@ -100,6 +99,7 @@ class Preview:
     cap: int | None
     room: int | None
     taken_in: bool = False
+    limit: int | None = None
 
     @property
     def fits(self) -> bool:
@@ -170,7 +170,7 @@ def look_ahead(
             store.close()
     cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
     counted = credits.counted if credits else 0
-    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known)
+    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known, options.limit)
 
 
 def _all_new(found: Survey) -> Plan:

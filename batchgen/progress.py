@@ -5,6 +5,7 @@ Everything goes to stderr; stdout is for documents.
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -28,13 +29,16 @@ _SLOW = {
 
 
 class Progress:
-    """Shows a board. `kind`: `bars`, `lines` or `none`."""
+    """Shows a board. `kind`: `bars`, `lines` or `none`.
+
+    A stream that breaks (a closed terminal, a pipe that nobody reads) stops the showing and nothing else.
+    """
 
     def __init__(self, board: Board, kind: str, stream: TextIO | None = None) -> None:
         self._board = board
         self._kind = kind
         self._stream = stream or sys.stderr
-        self._bars: list[tqdm[Any]] = []
+        self._bars: dict[str, tqdm[Any]] = {}
         self._last_line = 0.0
         self._began = time.monotonic()
         self._said = ""
@@ -48,35 +52,36 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self._kind == "bars":
-            board = self._board
-            for position, (name, total, unit) in enumerate(
-                (
-                    ("submitted ", board.to_submit, "job"),
-                    ("finished  ", self._started(), "job"),
-                    ("downloaded", board.videos_wanted, "video"),
-                    ("credits   ", board.credits_planned, "credit"),
-                )
-            ):
-                self._bars.append(
-                    tqdm(
-                        total=total,
-                        desc=name,
-                        unit=unit,
-                        position=position,
-                        file=self._stream,
-                        dynamic_ncols=True,
-                        leave=True,
-                        bar_format=_BAR,
-                        ascii=not _can_draw(self._stream),
-                    )
-                )
+            with suppress(OSError):
+                self._draw()
             self.show()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.show(last=True)
-        for bar in self._bars:
-            bar.close()
+        for bar in self._bars.values():
+            with suppress(OSError):
+                bar.close()
+
+    def _draw(self) -> None:
+        """A bar for each thing that this run does: where nothing is submitted, none stands at 0 of 0."""
+        board = self._board
+        totals = {"downloaded": board.videos_wanted}
+        if started := self._started():
+            totals = {"finished": started} | totals
+        if board.to_submit:
+            totals = {"submitted": board.to_submit} | totals | {"credits": board.credits_planned}
+        for position, (name, total) in enumerate(totals.items()):
+            self._bars[name] = tqdm(
+                total=total,
+                desc=f"{name:<10}",
+                position=position,
+                file=self._stream,
+                dynamic_ncols=True,
+                leave=True,
+                bar_format=_BAR,
+                ascii=not _can_draw(self._stream),
+            )
 
     def _started(self) -> int:
         board = self._board
@@ -88,6 +93,12 @@ class Progress:
 
     def show(self, *, last: bool = False) -> None:
         """Bring the picture up to date; called about five times a second."""
+        try:
+            self._show(last=last)
+        except OSError:
+            self._kind = "none"
+
+    def _show(self, *, last: bool) -> None:
         if self._kind == "bars":
             self._show_bars()
         elif self._kind == "lines" and (last or time.monotonic() - self._last_line >= PLAIN_EVERY):
@@ -99,23 +110,21 @@ class Progress:
 
     def _show_bars(self) -> None:
         board = self._board
-        values = (
-            (board.submitted, board.to_submit),
-            (self._finished(), self._started()),
-            (board.videos_here, max(board.videos_wanted, board.videos_here)),
-            (board.credits_spent, max(board.credits_planned, board.credits_spent)),
-        )
-        for bar, (value, total) in zip(self._bars, values, strict=True):
-            bar.total = total
-            bar.n = value
-        self._bars[0].bar_format = _BAR + _literal(self._slow_line())
+        values = {
+            "submitted": (board.submitted, board.to_submit),
+            "finished": (self._finished(), self._started()),
+            "downloaded": (board.videos_here, max(board.videos_wanted, board.videos_here)),
+            "credits": (board.credits_spent, max(board.credits_planned, board.credits_spent)),
+        }
         notes = []
         if board.states[State.FAILED] + board.states[State.REJECTED]:
             notes.append(f"{board.states[State.FAILED] + board.states[State.REJECTED]} without a video")
         if board.states[State.IN_DOUBT]:
             notes.append(f"{board.states[State.IN_DOUBT]} in doubt")
-        self._bars[1].bar_format = _BAR + _literal(", ".join(notes))
-        for bar in self._bars:
+        behind = {"submitted": self._slow_line(), "finished": ", ".join(notes)}
+        for name, bar in self._bars.items():
+            bar.n, bar.total = values[name]
+            bar.bar_format = _BAR + _literal(behind.get(name, ""))
             bar.refresh()
 
     def _slow_line(self) -> str:
@@ -131,10 +140,11 @@ class Progress:
 
     def tell(self, sentence: str) -> None:
         """Say something above the bars."""
-        if self._bars:
-            tqdm.write(sentence, file=self._stream)
-        else:
-            print(sentence, file=self._stream, flush=True)
+        with suppress(OSError):
+            if self._bars:
+                tqdm.write(sentence, file=self._stream)
+            else:
+                print(sentence, file=self._stream, flush=True)
 
     def _something(self) -> bool:
         board = self._board

@@ -56,6 +56,13 @@ class _Commands(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(error.message + hint, ctx) from None
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would leave with 1, which says that jobs ended without a video
+            nobody_reads()
+            return int(Exit.OK)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -78,29 +85,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. Errors become one sentence on stderr, never a traceback."""
+    """Run one command and return its exit code. Errors become one sentence on stderr, never a traceback; with
+    --json also the one document on stdout.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
     try:
-        code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = cli.main(args=given, standalone_mode=False)
         return int(code) if isinstance(code, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return int(Exit.USAGE)
     except click.ClickException as error:
         error.show()
-        return int(Exit.USAGE)
+        said = BatchgenError(error.format_message(), code="usage")
+        return _document(said, Exit.USAGE) if as_json else int(Exit.USAGE)
     except click.Abort:
-        click.echo("\nStopped; nothing was submitted.", err=True)
-        return int(Exit.INTERRUPTED)
+        said = BatchgenError("Stopped. What was done is saved; run it again to go on.", code="interrupted")
+        click.echo(f"\n{said.message}", err=True)
+        return _document(said, Exit.INTERRUPTED) if as_json else int(Exit.INTERRUPTED)
     except BatchgenError as error:
         say(error)
-        return int(error.exit)
-    except BrokenPipeError:  # `batchgen status … | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush into the closed pipe
-        return int(Exit.OK)
+        return _document(error, error.exit) if as_json else int(error.exit)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        click.echo(f"batchgen: the system refused{where}: {error.strerror or error}.", err=True)
-        return int(Exit.USAGE)
+        where = f"{error.filename}: " if error.filename else ""
+        said = BatchgenError(
+            f"The system says no: {where}{error.strerror or error}.",
+            code="system",
+            hint="Look at the permissions and the room on the disk, or choose another folder.",
+        )
+        say(said)
+        return _document(said, said.exit) if as_json else int(said.exit)
+
+
+def nobody_reads() -> None:
+    """`batchgen status … | head`: the reader has seen enough, and what is left to say goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _document(error: BatchgenError, exit_: Exit) -> int:
+    """The document of a command that stopped before it did anything; returns the exit code."""
+    from batchgen.cli.options import error_json, print_json
+
+    plan = getattr(error, "plan", None)
+    print_json(error_json(error, exit_, plan.as_json() if plan else None))
+    return int(exit_)
 
 
 def say(error: BatchgenError) -> None:

@@ -7,7 +7,7 @@ import click
 
 from batchgen.cli import options as shared
 from batchgen.cli import say
-from batchgen.errors import BatchgenError, Exit
+from batchgen.errors import BatchgenError, Exit, UsageError
 
 
 def _read_options(flags: dict[str, Any]) -> Any:
@@ -77,6 +77,7 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         prices = PriceTable.load(config.prices)
         paths = find_manifests(manifests)
         found = survey(paths, options, prices, by=flags["by"])
+        _check_by(found)
         paid, to_pay = _paid(paths, options, prices, found, flags["out"])
     except BatchgenError as error:
         if format_ != "json":
@@ -100,6 +101,17 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         click.echo(f"batchgen: {to_pay[1]:,} credits to pay are more than the cap of {cap.credits:,}.", err=True)
         return int(Exit.CAP)
     return int(Exit.OK)
+
+
+def _check_by(found: Any) -> None:
+    """Raise where --by names a column that no manifest has: a table of blanks would hide the typing error."""
+    known = {column for columns in (*found.columns.values(), *found.orders.values()) for column in columns}
+    if found.by and not any(found.by) and found.by_column not in known:
+        raise UsageError(
+            f"--by names the column {found.by_column!r}, which no manifest has.",
+            code="no_such_column",
+            hint="The columns are: " + ", ".join(sorted(known)) + ".",
+        )
 
 
 def _paid(paths: Any, options: Any, prices: Any, found: Any, out: Path | None) -> tuple[Any, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from batchgen.cli import nobody_reads, say
 from batchgen.cli import options as shared
-from batchgen.cli import say
-from batchgen.errors import BatchgenError, Exit
+from batchgen.errors import Exit
 
 
 @click.command("run", no_args_is_help=True)
@@ -64,7 +64,7 @@ def run_command(**flags: Any) -> int:
             wait=not flags["no_wait"],
             download=not flags["no_download"],
             progress=Progress.choose(quiet=flags["quiet"]),
-            confirm=None if flags["yes"] else lambda preview: _confirm(preview, quiet=flags["quiet"]),
+            confirm=lambda preview: _confirm(preview, quiet=flags["quiet"], yes=flags["yes"]),
             tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
             ask_key=_ask_key,
             watch=_tell_page if flags["watch"] else None,
@@ -72,13 +72,6 @@ def run_command(**flags: Any) -> int:
         ended = flow.run(flags["manifests"], config, options)
     except flow.ManifestProblems as error:
         return problems(error, as_json=as_json)
-    except BatchgenError as error:
-        if not as_json:
-            raise
-        say(error)
-        plan = getattr(error, "plan", None)
-        shared.print_json(shared.error_json(error, error.exit, plan.as_json() if plan else None))
-        return int(error.exit)
     if isinstance(ended, flow.Preview):
         return _dry_run(ended, as_json=as_json)
     return end(ended, as_json=as_json)
@@ -106,14 +99,20 @@ def _dry_run(preview: Any, *, as_json: bool) -> int:
     return int(Exit.OK)
 
 
-def _confirm(preview: Any, *, quiet: bool) -> bool:
-    """Show the plan and ask. Without a terminal the answer is no."""
-    if not quiet or sys.stdin.isatty():
+def _confirm(preview: Any, *, quiet: bool, yes: bool) -> bool:
+    """Show the plan and ask, unless --yes has answered. Without a terminal the answer is no."""
+    from batchgen.wording import count
+
+    asks = not yes and sys.stdin.isatty()
+    if asks or not quiet:
         click.echo(plan_text(preview), err=True)
-    if not sys.stdin.isatty():
-        return False
-    sum_ = preview.plan.to_submit
-    return click.confirm(f"Submit {sum_.jobs:,} jobs for {sum_.credits:,} credits?", default=False, err=True)
+    if not asks:
+        return yes
+    total = preview.plan.to_submit
+    what = f"{count(total.jobs, 'job')} for {count(total.credits, 'credit')}"
+    if preview.limit is not None and preview.limit < total.jobs:
+        what = f"{preview.limit:,} of these {count(total.jobs, 'job')}"
+    return click.confirm(f"Submit {what}?", default=False, err=True)
 
 
 def _tell_page(url: str) -> None:
@@ -166,24 +165,34 @@ def plan_text(preview: Any) -> str:
     total = plan.to_submit
     cap = "no cap" if preview.cap is None else f"cap {preview.cap:,}, of which {max(0, preview.room):,} free"
     lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{total.credits:>9,} credits ({cap})")
+    if preview.limit is not None and preview.limit < total.jobs:
+        lines.append(f"  limit   {preview.limit:>9,} of them in this run")
     return "\n".join(lines)
 
 
 def end(ended: Any, *, as_json: bool) -> int:
-    """Say how it ended and what to do next."""
-    from batchgen.status import next_steps
+    """Say how it ended and what to do next. A terminal that is gone changes no exit code."""
+    try:
+        for message in ended.stops.values():
+            click.echo(message, err=True)
+        if as_json:
+            shared.print_json(ended.status.as_json(ended.exit))
+        else:
+            click.echo("\n".join(_end_lines(ended.status)))
+    except OSError:
+        nobody_reads()
+    return int(ended.exit)
 
-    status, exit_ = ended.status, ended.exit
-    for message in ended.stops.values():
-        click.echo(message, err=True)
-    if as_json:
-        shared.print_json(status.as_json(exit_))
-        return int(exit_)
-    counts = ", ".join(f"{count:,} {state.value.replace('_', ' ')}" for state, count in status.states.items())
+
+def _end_lines(status: Any) -> list[str]:
+    from batchgen.status import next_steps
+    from batchgen.wording import count
+
+    states = ", ".join(f"{jobs:,} {state.value.replace('_', ' ')}" for state, jobs in status.states.items())
     credits = status.credits  # noqa: A001 - the product's word
     net = f", {credits.refunded:,} refunded" if credits.refunded else ""
-    click.echo(f"{sum(status.states.values()):,} jobs: {counts}. {credits.charged:,} credits charged{net}.")
-    click.echo(f"Results: {status.out / 'results.csv'}   Page: {status.out / 'report.html'}")
-    for sentence in next_steps(status):
-        click.echo(sentence)
-    return int(exit_)
+    return [
+        f"{count(sum(status.states.values()), 'job')}: {states}. {count(credits.charged, 'credit')} charged{net}.",
+        f"Results: {status.out / 'results.csv'}   Page: {status.out / 'report.html'}",
+        *next_steps(status),
+    ]

@@ -72,11 +72,14 @@ def refuse_network_file_system(out: Path) -> None:
 
 
 class RunLock:
-    """The lock that makes one run at a time own an OUT. It is free again when the process dies."""
+    """The lock that makes one run at a time own an OUT. It is free again when the process dies.
+
+    Taking it waits a moment: `is_running` holds it for as long as a look takes.
+    """
 
     def __init__(self, out: Path) -> None:
         self._path = out / LOCK
-        self._lock = FileLock(str(self._path), timeout=0)
+        self._lock = FileLock(str(self._path), timeout=0.5)
 
     def take(self) -> None:
         try:
@@ -105,14 +108,16 @@ class RunLock:
 
 
 def is_running(out: Path) -> bool:
-    """Whether some process holds the run lock of `out` right now."""
+    """Whether some process holds the run lock of `out` right now; False where this one may not ask."""
     if not (out / LOCK).exists():
         return False
     lock = FileLock(str(out / LOCK), timeout=0)
     try:
         lock.acquire()
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # a folder that we may only read
+        return False
     lock.release()
     return False
 
@@ -120,11 +125,14 @@ def is_running(out: Path) -> bool:
 def _engine(path: Path, *, read_only: bool, journal: str = "WAL") -> sa.Engine:
     name = path.resolve().as_posix()
     uri = "file:" + name.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    if read_only:
+        uri += "?mode=ro"
+        # A copy in a folder that we may not write: a reader can't make the files beside it, and needs none.
+        if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
+            uri += "&immutable=1"
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri + ("?mode=ro" if read_only else ""), uri=True, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout=30000")
         if not read_only:
             connection.execute(f"PRAGMA journal_mode={journal}")
@@ -262,10 +270,12 @@ def _check(connection: sa.Connection, path: Path, service: str) -> None:
     _check_format(meta_value(connection, "format_version"), path)
     known = meta_value(connection, "service")
     if known != service:
+        same = "Add --sandbox" if known == "sandbox" else f"Add --base-url {known}"
+        same = "Leave --sandbox out" if service == "sandbox" else same
         raise LedgerError(
             f"The ledger in {path.parent} belongs to {known}, not to {service}.",
             code="other_service",
-            hint="Use the --base-url of the first run, or another folder with --out.",
+            hint=f"{same} to go on there, or name another folder with --out.",
         )
 
 

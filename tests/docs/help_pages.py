@@ -26,7 +26,10 @@ def page() -> str:
 
 
 def _block(path: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    names = cli.context_settings["help_option_names"]  # a command keeps the first help option that it is asked for
+    context = click.Context(
+        command, info_name=path, terminal_width=100, max_content_width=100, help_option_names=names
+    )
     return "```\n" + "\n".join(line.rstrip() for line in command.get_help(context).splitlines()) + "\n```"
 
 

@@ -104,7 +104,7 @@ def judge(
             and not (problem.code.startswith("missing_") and problem.column in said)
         )
     if row.task_id and known_task_ids is not None and not known_task_ids(row.task_id):
-        message = f'The row says that it was bought as task "{row.task_id}", but not in this output folder.'
+        message = f'The row was bought before, as task "{row.task_id}", and this output folder does not know it.'
         hint = "Use the folder in which it was bought (--out), or clear the task_id to buy it again."
         problems.append(
             Problem(row.manifest, row.number, row.line, "task_id", None, "paid_elsewhere", message, hint)

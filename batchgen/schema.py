@@ -86,7 +86,8 @@ def explain(row: Row) -> list[Problem]:
             found.setdefault((problem.code, problem.column or "", problem.message), problem)
     if not found:  # the two validators disagree: the stricter one counts, and says so
         message = "The row does not hold to the job schema."
-        found["", "", ""] = Problem(row.manifest, row.number, row.line, None, None, "schema", message)
+        hint = "The two validators disagree about this row: please report it."
+        found["", "", ""] = Problem(row.manifest, row.number, row.line, None, None, "schema", message, hint)
     order = {key: index for index, key in enumerate(("id", *REQUEST_KEYS))}
     return sorted(found.values(), key=lambda problem: order.get(problem.column or "", 99))
 

@@ -90,7 +90,7 @@ class _Quick:
         self._listed = found.re is _BARE
         end = found.end() - len(self._indent)
         head = b"" if self._listed else self._rest[: found.start()]
-        if re.search(rb"[&*!%\t]|^---|^\.\.\.", head, re.MULTILINE):
+        if re.search(rb"[&*!%\t]|^---|^\.\.\.", head, re.MULTILINE) or _odd_breaks(self._rest[:end]):
             return False
         scratch = Manifest("", iter(()))
         walk = Walk(self._path, scratch, self._options, events(head + b"\njobs: []\n"))
@@ -361,6 +361,11 @@ def _unquoted(text: bytes) -> bytes:
     return text[1:-1] if text[:1] in (b'"', b"'") else text
 
 
+def _odd_breaks(text: bytes) -> bool:
+    """Whether there is a line break that YAML counts and we don't: CR, NEL, LS, PS."""
+    return any(mark in text for mark in (b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9"))
+
+
 class _Tape:
     """The blocks that a parser takes, kept to go back to a line; `strange` where lines can't be counted."""
 
@@ -374,8 +379,7 @@ class _Tape:
         self.ended = not block
         if self._keep and block:
             self._kept.append(block)
-            odd = (b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
-            self.strange = self.strange or any(mark in block for mark in odd)
+            self.strange = self.strange or _odd_breaks(block)
         return block
 
     def from_line(self, number: int) -> bytes:

@@ -5,7 +5,9 @@ missing input nobody is told of. Only .xlsx and .xlsm are looked into; for other
 """
 
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +18,11 @@ from batchgen.manifest.source import Unreadable
 #: A workbook that unpacks to more than this, or is packed this much tighter than text, is refused.
 LARGEST = 1 << 30
 TIGHTEST = 200
+#: What zipfile, zlib and expat raise for files that were damaged or made to hurt (found by fuzzing).
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, expat.ExpatError, OSError, EOFError, KeyError, ValueError, NotImplementedError,
+    RuntimeError, struct.error, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -35,7 +42,7 @@ def check_size(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = [(info.file_size, info.compress_size) for info in archive.infolist()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except _DAMAGED:
         raise Unreadable("bad_xlsx", "The file is damaged.", "Save the spreadsheet again, or as CSV.") from None
     whole, packed = sum(size for size, _ in sizes), sum(size for _, size in sizes) or 1
     if whole > LARGEST or (whole > LARGEST // 10 and whole / packed > TIGHTEST):
@@ -57,7 +64,7 @@ def marks(path: Path, sheet: str) -> Marks:
             padding = _padding_styles(archive)
             with archive.open(part) as stream:
                 _Scan(found, padding).run(stream)
-    except (zipfile.BadZipFile, KeyError, expat.ExpatError, OSError, EOFError, NotImplementedError, RuntimeError):
+    except _DAMAGED:
         return found
     return found
 

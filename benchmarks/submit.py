@@ -55,7 +55,8 @@ async def _at_once(submit: Callable[[int], "asyncio.Future[str]"], jobs: int) ->
 async def plain_httpx(base_url: str, key: str, jobs: int) -> float:
     import httpx
 
-    async with httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as client:
 
         async def submit(number: int) -> str:
             answer = await client.post("/v1/videos/generations", json=request(number))
@@ -90,7 +91,8 @@ def batchgen_run(base_url: str, key: str, jobs: int) -> tuple[float, float, floa
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         connection = sqlite3.connect(out / "ledger.sqlite3")
-        first, last, count = connection.execute("SELECT min(begun_at), max(ended_at), count(*) FROM attempt").fetchone()
+        query = "SELECT min(begun_at), max(ended_at), count(*) FROM attempt"
+        first, last, count = connection.execute(query).fetchone()
         connection.close()
         assert count == jobs, f"{count} attempts for {jobs} jobs"
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -104,7 +106,8 @@ def main() -> None:
         peer = asyncio.run(plain_httpx(base_url, key, min(jobs, 2_000)))
         rows = [("httpx, a plain loop", peer, "ids in memory only")]
         try:
-            rows.append(("openai SDK", asyncio.run(openai_sdk(base_url, key, min(jobs, 2_000))), "ids in memory only"))
+            sdk = asyncio.run(openai_sdk(base_url, key, min(jobs, 2_000)))
+            rows.append(("openai SDK", sdk, "ids in memory only"))
         except ImportError:
             rows.append(("openai SDK", 0.0, "not installed"))
         rate, cpu, memory = batchgen_run(base_url, key, jobs)

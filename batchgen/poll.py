@@ -17,8 +17,9 @@ from batchgen.pacing import PollPacer, PollSchedule, retry_after
 
 #: A task may be invisible for a while after it was accepted.
 NOT_FOUND_GRACE = 90.0
-#: A success without URLs is looked at so many more times before it counts as having none.
-MORE_LOOKS = 3
+#: A success without URLs is looked at again after each of these waits (seconds) before it counts as having
+#: none: services copy a video to their own store after they call it done.
+EMPTY_WAITS = (1.0, 4.0, 15.0)
 MOST_OPEN = 128
 #: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
 URL_LIFE = 86400.0
@@ -123,7 +124,8 @@ class Poller:
         self._wake.clear()
         if self._board.interrupted or (self._last and not self._watched):
             return
-        await sleep_or(self._wake, min(seconds, 5.0) if seconds is not None else 5.0)
+        most = min(5.0, max(self._deadline / 5, 0.05))  # so that who is overdue is heard of in time
+        await sleep_or(self._wake, min(seconds, most) if seconds is not None else most)
 
     def _closed(self, worker: "asyncio.Task[None]") -> None:
         self._open.discard(worker)
@@ -162,8 +164,8 @@ class Poller:
             state = State.SUCCEEDED  # an unknown word beside videos is a success
         if state is State.SUCCEEDED and not status.video_urls:
             watched.empty += 1
-            if watched.empty <= MORE_LOOKS:
-                self._schedule.seen(task.task_id, now, running=True)
+            if watched.empty <= len(EMPTY_WAITS):
+                self._schedule.trouble(task.task_id, now, EMPTY_WAITS[watched.empty - 1])
                 return
             words = "the task succeeded, but the service named no video"
             status = replace(status, error_code=NO_OUTPUT, error=words)

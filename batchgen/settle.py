@@ -65,13 +65,13 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
         if wish.give_up:
             ledger.write(lambda connection: _give_up(connection, wish.jobs, who))
             yield from (f"{job}: given up; counts as spent." for job in wish.jobs)
-            return
-        found = ledger.read(people.doubts)
-        chosen = _chosen(found, wish)
-        if wish.all and wish.not_charged:
-            _ask_twice(chosen, confirm)
-        ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
-        yield from (f"{doubt.job_id}: {_sentence(task, wish)}" for doubt, task in chosen)
+        else:
+            found = ledger.read(people.doubts)
+            chosen = _chosen(found, wish)
+            if wish.all and wish.not_charged:
+                _ask_twice(chosen, confirm)
+            ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
+            yield from (f"{doubt.job_id}: {_sentence(task, wish)}" for doubt, task in chosen)
     finally:
         ledger.close()
     from batchgen.outputs import write_results_csv

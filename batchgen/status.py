@@ -35,6 +35,7 @@ class Status:
     files_missing: int
     running: bool
     urls_die_at: float | None = None
+    without_output: int = 0
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -50,6 +51,7 @@ class Status:
             files_missing=views.files_missing(connection),
             running=running,
             urls_die_at=views.urls_die_at(connection),
+            without_output=views.without_output(connection),
         )
 
     @property
@@ -66,7 +68,7 @@ class Status:
         if self.pending and not held & {Exit.CAP, Exit.UNFINISHED_JOBS}:
             held.add(Exit.UNFINISHED)
         ended = sum(self.own_states.get(state, 0) for state in ENDED_WITHOUT_VIDEO)
-        if ended or self.states.get(State.CHANGED) or self.states.get(State.INVALID):
+        if ended or self.without_output or self.states.get(State.CHANGED) or self.states.get(State.INVALID):
             held.add(Exit.UNFINISHED_JOBS)
         return Exit.worst(held)
 
@@ -166,6 +168,11 @@ def next_steps(status: Status) -> list[str]:
         steps.append(
             f"{_number(ended, 'job')} ended without a video: edit the rows and run again, or "
             f"`batchgen retry {out}` buys the same again (it shows the price first)."
+        )
+    if status.without_output:
+        steps.append(
+            f"{_number(status.without_output, 'task')} succeeded, but named no video: `batchgen collect {out}` "
+            "asks again; if that stays so, show the service the task ids."
         )
     if states.get(State.CHANGED):
         steps.append(

@@ -14,7 +14,7 @@ from batchgen.download import Downloaded, DownloadError, is_whole
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Look
 from batchgen.ledger import Ledger
-from batchgen.ledger.tasks import Fetched, Video, videos_page
+from batchgen.ledger.tasks import NO_OUTPUT, Fetched, Video, videos_page
 from batchgen.naming import video_path
 
 PAGE = 1000
@@ -104,6 +104,10 @@ class Fetcher:
                 self._board.stop(Stop.DISK, error.message)
 
     async def _fetch(self, video: Video) -> None:
+        if not video.url:
+            for each in await self._named_by_now(video):
+                await self._fetch(each)
+            return
         many, purchase_no = self._settings.many, video.purchase_no
         path = video.path or str(video_path(video.job_id, video.n, many=many, purchase_no=purchase_no))
         target = self._out / path
@@ -119,6 +123,19 @@ class Fetcher:
         self._board.videos_here += 1
         self._board.dirty = True
         self._board.event("downloaded", job_id=video.job_id, path=path, bytes=done.bytes, sha256=done.sha256)
+
+    async def _named_by_now(self, video: Video) -> list[Video]:
+        """The videos of a task that had named none when it ended: the service is asked once more."""
+        look = await self._ask(video.task_id)
+        urls = look.status.video_urls if look.status is not None else ()
+        if urls:
+            await self._ledger.fresh_urls(video.task_no, urls)
+            self._board.dirty = True
+        else:
+            words = "the service still names no video"
+            self._board.event("download_failed", job_id=video.job_id, why=NO_OUTPUT, message=words)
+        self._board.videos_wanted += len(urls) - 1
+        return [replace(video, n=n, url=url) for n, url in enumerate(urls, start=1)]
 
     async def _download_or_refresh(self, video: Video, target: Path) -> tuple[Video, Downloaded]:
         """Download; when the URL has died, ask the task once for a fresh one."""

@@ -128,6 +128,9 @@ def retry_command(out: Path, **flags: Any) -> int:
             click.echo(f"Buy {len(chosen):,} jobs again for {price:,} credits.", err=True)
         settle.check_cap(out, price, config.max_credits)
         if flags["dry_run"] or not chosen:
+            if flags["as_json"]:
+                plan = {"jobs": len(chosen), "credits": price, "job_ids": [one.job_id for one in chosen]}
+                shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
             return int(Exit.OK)
         if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
             raise UsageError("Nothing was submitted.", code="declined")

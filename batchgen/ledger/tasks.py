@@ -148,16 +148,20 @@ _NOTHING = ("", 0, "", "")
 def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[Video], int | None]:
     """The files of succeeded tasks after a task number, and the last task number of the page (None: no more).
 
-    Whether a file is on disk is for the caller to look: a file deleted by hand is fetched again.
+    Whether a file is on disk is for the caller to look: a file deleted by hand is fetched again. A job whose
+    task named no video has one file with a blank URL: the service may name it by now.
     """
     query = (
-        sa.select(task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, attempt.c.purchase_no)
+        sa.select(
+            task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, attempt.c.purchase_no,
+            (job.c.purchase_no == attempt.c.purchase_no).label("latest"),
+        )
         .join(job, job.c.job_no == task.c.job_no)
         .join(attempt, attempt.c.attempt_id == task.c.task_no)
         .where(task.c.state == State.SUCCEEDED.value, task.c.task_no > after)
         .order_by(task.c.task_no)
         .limit(size)
-    )
+    )  # fmt: skip
     tasks = connection.execute(query).all()
     if not tasks:
         return [], None
@@ -168,7 +172,7 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     }
     found: list[Video] = []
     for one in tasks:
-        for n, url in enumerate(json.loads(one.video_urls), start=1):
+        for n, url in enumerate(json.loads(one.video_urls) or [""] * one.latest, start=1):
             have = on_disk.get((one.task_no, n))
             path, size, sha256, trouble = (have.path, have.bytes, have.sha256, have.trouble) if have else _NOTHING
             task_ = (one.task_no, one.task_id, one.job_id)
@@ -209,9 +213,12 @@ def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:
 
 
 def fresh_urls(connection: sa.Connection, some: Sequence[tuple[int, tuple[str, ...]]]) -> list[None]:
-    """Replace the URLs of succeeded tasks by newer ones that the service gave."""
+    """Replace the URLs of succeeded tasks by newer ones that the service gave; some had none before."""
     for task_no, urls in some:
         values = {"video_urls": json.dumps(urls)}
         where = (task.c.task_no == task_no) & (task.c.state == State.SUCCEEDED.value)
         connection.execute(sa.update(task).where(where).values(values))
+        number = sa.select(task.c.job_no).where(where).scalar_subquery()
+        had_none = (job.c.job_no == number) & (job.c.error_code == NO_OUTPUT)
+        connection.execute(sa.update(job).where(had_none).values(error_code="", error=""))
     return [None] * len(some)

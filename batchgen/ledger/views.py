@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from batchgen.job import Result, State
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
+from batchgen.ledger.tasks import NO_OUTPUT
 
 _PAGE = 2000
 
@@ -90,6 +91,12 @@ def files_missing(connection: sa.Connection) -> int:
         .where(task.c.state == State.SUCCEEDED.value, job.c.selected == 1, wanted > have)
     )
     return int(connection.execute(query).scalar_one())
+
+
+def without_output(connection: sa.Connection) -> int:
+    """Selected jobs whose task succeeded, but named no video."""
+    where = (job.c.state == State.SUCCEEDED.value) & (job.c.error_code == NO_OUTPUT) & (job.c.selected == 1)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(job).where(where)).scalar_one())
 
 
 def urls_die_at(connection: sa.Connection) -> float | None:

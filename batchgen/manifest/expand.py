@@ -32,13 +32,14 @@ class Expander:
         self.defaults = defaults or Keyed(None)
         self.number = 0
         self.defaults, wrong = _known_defaults(self.defaults)
+        self._templated = _templated(self.defaults)
         for line, key, message, hint in wrong:
             manifest.problems.append(Problem(manifest.name, None, line, key, None, "unknown_key", message, hint))
 
     def expand(self, item: Keyed) -> Iterator[Entry]:
         """The entries of one item, in the order rows, matrix, repeat."""
         try:
-            if not item.keys() & _EXPANDERS and not _templated(item) and not _templated(self.defaults):
+            if not self._templated and not item.keys() & _EXPANDERS and not _templated(item):
                 yield self._entry(item, self._merged(item))
                 return
             yield from self._expanded(item)

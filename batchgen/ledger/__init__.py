@@ -25,7 +25,14 @@ from batchgen.ledger import attempts, rows, tasks, views
 from batchgen.ledger.attempts import Attempt, CapReached, Ended
 from batchgen.ledger.spill import FILE as SPILL_FILE
 from batchgen.ledger.spill import Spill, import_spill
-from batchgen.ledger.store import RunLock, Store, owner_name, refuse_network_file_system, set_meta_value
+from batchgen.ledger.store import (
+    RunLock,
+    Store,
+    owner_name,
+    refuse_network_file_system,
+    set_meta_value,
+    unreadable,
+)
 from batchgen.ledger.writer import InlineWriter, Writer
 
 T = TypeVar("T")
@@ -187,8 +194,13 @@ class Ledger:
 
     def write(self, change: Callable[[sa.Connection], T]) -> T:
         """Call `change` in one transaction. Only while no coroutine writes (start and end of a run)."""
-        with self.store.begin() as connection:
-            return change(connection)
+        try:
+            with self.store.begin() as connection:
+                return change(connection)
+        except sa.exc.DatabaseError as error:
+            if type(error) is not sa.exc.DatabaseError:  # its children are constraints and statements, not damage
+                raise
+            raise unreadable(self.store.path, error) from error
 
     def meta(self, key: str) -> Any:
         return self._reader.get_meta(key)

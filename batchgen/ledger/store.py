@@ -194,11 +194,7 @@ class Store:
                 _check_format(meta_value(connection, "format_version"), path)
         except sa.exc.DatabaseError as error:
             store.close()
-            raise LedgerError(
-                f"The ledger {path} can't be read: {_cause(error)}.",
-                code="ledger_unreadable",
-                hint="Is this a ledger of batchgen? `batchgen doctor --ledger` looks closer.",
-            ) from error
+            raise unreadable(path, error) from error
         except LedgerError:
             store.close()
             raise
@@ -206,13 +202,17 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """One transaction. A commit that the disk refuses raises LedgerWriteError, and nothing is written."""
+        """One transaction. A commit that the disk refuses raises LedgerWriteError, and nothing is written; reading
+        a file that is damaged raises LedgerError.
+        """
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             if self.read_only:
-                raise
+                raise unreadable(self.path, error) from error
+            if not isinstance(error, sa.exc.OperationalError):
+                raise  # a constraint that holds: the caller's matter
             raise LedgerWriteError(
                 f"The ledger {self.path} could not be written: {_cause(error)}.",
                 code="ledger_write",
@@ -297,6 +297,15 @@ def _check_format(found: Any, path: Path) -> None:
             code="other_format",
             hint="Use the batchgen that wrote it, or a newer one.",
         )
+
+
+def unreadable(path: Path, error: BaseException) -> LedgerError:
+    """What to raise for a ledger that SQLite can't make sense of."""
+    return LedgerError(
+        f"The ledger {path} can't be read: {_cause(error)}.",
+        code="ledger_unreadable",
+        hint="Is this a ledger of batchgen? `batchgen doctor --ledger` looks closer.",
+    )
 
 
 def _cause(error: BaseException) -> str:

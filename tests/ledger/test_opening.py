@@ -1,11 +1,15 @@
 """Opening a ledger: one writer, any number of readers, one service, one format, no network drive."""
 
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 from till import SERVICE, Till
 
 from batchgen.errors import LedgerBusy, LedgerError
@@ -95,6 +99,42 @@ def test_a_file_that_is_no_ledger_is_said_in_a_sentence(tmp_path: Path, opened: 
     with pytest.raises(LedgerError) as told:
         Ledger.open(tmp_path, SERVICE) if opened == "to write" else Store.read(tmp_path)
     assert told.value.code == "ledger_unreadable"
+
+
+def test_a_ledger_with_a_damaged_page_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with Till(tmp_path) as till:
+        till.take_in("a", "b")
+    path = tmp_path / store.FILE
+    with closing(sqlite3.connect(path)) as plain:
+        (page,) = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = 'job'").fetchone()
+        (size,) = plain.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with Store.read(tmp_path) as reader, pytest.raises(LedgerError) as told, reader.begin() as connection:
+        views.job_states(connection)
+    assert told.value.code == "ledger_unreadable"
+    with Till(tmp_path) as till, pytest.raises(LedgerError, match="malformed"):
+        till.take_in("c")
+
+
+def test_a_copy_in_a_folder_that_may_only_be_read_is_read_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Till(tmp_path).ledger.close()
+    monkeypatch.setattr(store.os, "access", lambda path, _mode: path != tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with Store.read(tmp_path) as reader, reader.begin() as connection:
+        assert views.credits(connection).charged == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_look_at_the_lock_keeps_no_run_from_starting(tmp_path: Path) -> None:
+    Till(tmp_path).ledger.close()
+    look = FileLock(str(tmp_path / store.LOCK), thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    Till(tmp_path).ledger.close()
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])

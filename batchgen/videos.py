@@ -48,10 +48,14 @@ class Fetcher:
         self._ask = ask
         self._settings = settings
         self._queue: asyncio.Queue[Video | None] = asyncio.Queue()
+        self._at_hand: set[tuple[int, int]] = set()
         self._taken = asyncio.Event()
 
     def add(self, video: Video) -> None:
-        """A video of a task that has just succeeded."""
+        """A video to fetch, unless it is at hand: a task may succeed while `add_missing` looks at its page."""
+        if (video.task_no, video.n) in self._at_hand:
+            return
+        self._at_hand.add((video.task_no, video.n))
         self._board.videos_wanted += 1
         self._queue.put_nowait(video)
 
@@ -74,7 +78,10 @@ class Fetcher:
             if last is None:
                 return
             after = last
-            for video in await asyncio.to_thread(self._missing, page):
+            missing = await asyncio.to_thread(self._missing, page)
+            self._board.videos_wanted += len(page) - len(missing)
+            self._board.videos_here += len(page) - len(missing)
+            for video in missing:
                 self.add(video)
             await self._queue_short()
 
@@ -85,10 +92,7 @@ class Fetcher:
             await sleep_or(self._taken, 1.0)
 
     def _missing(self, page: list[Video]) -> list[Video]:
-        here = [video for video in page if self._is_here(video)]
-        self._board.videos_wanted += len(here)
-        self._board.videos_here += len(here)
-        return [video for video in page if not self._is_here(video)] if len(here) < len(page) else []
+        return [video for video in page if not self._is_here(video)]
 
     def _is_here(self, video: Video) -> bool:
         return bool(video.sha256) and is_whole(self._out / video.path, video.bytes)
@@ -102,6 +106,8 @@ class Fetcher:
                 await self._fetch(video)
             except LedgerWriteError as error:
                 self._board.stop(Stop.DISK, error.message)
+            finally:
+                self._at_hand.discard((video.task_no, video.n))
 
     async def _fetch(self, video: Video) -> None:
         if not video.url:

@@ -1,0 +1,52 @@
+"""Which videos are fetched: each once at a time, whoever asked for it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from till import Till
+
+from batchgen import videos
+from batchgen.board import Board
+from batchgen.download import Downloaded
+from batchgen.job import Look, State
+from batchgen.ledger.tasks import Seen, Video
+from batchgen.videos import Fetcher, FetchSettings
+
+
+def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(videos, "PAGE", 1)
+    fetched: list[str] = []
+    board = Board()
+
+    async def download(_url: str, target: Path) -> Downloaded:
+        fetched.append(target.name)
+        await asyncio.sleep(0.05)
+        return Downloaded(target, 1, "a sha256")
+
+    async def ask(_task_id: str) -> Look:
+        raise AssertionError("every video has its URL")
+
+    with Till(tmp_path) as till:
+        till.take_in("a", "b")
+        first, second = till.buy("a"), till.buy("b")
+        till.see(first, State.SUCCEEDED, video_urls=("https://f/a.mp4",))
+
+        async def collect() -> None:
+            settings = FetchSettings(at_once=4)
+            fetcher = Fetcher(till.ledger, board, tmp_path, download=download, ask=ask, settings=settings)
+            running = asyncio.create_task(fetcher.run())
+            looking = asyncio.create_task(fetcher.add_missing())
+            await asyncio.sleep(0)  # it looks at the page of the first task
+            urls = ("https://f/b.mp4",)
+            await till.ledger.see(Seen(second, State.SUCCEEDED, 1e9, 1, video_urls=urls))
+            fetcher.add(Video(second.task_no, second.task_id, "b", 1, urls[0], "", 0, ""))
+            await looking
+            fetcher.finish()
+            await running
+
+        asyncio.run(collect())
+    assert sorted(fetched) == ["a.mp4", "b.mp4"]
+    assert (board.videos_here, board.videos_wanted) == (2, 2)

@@ -148,7 +148,7 @@ def _count(
         findings.add_manifest(manifest, empty=empty)
         if digest is not None:
             for name in manifest.sources:
-                digest.add(on_disk(path).parent / name)
+                digest.add(Path(path).parent / name)
     findings.add_nothing_selected(str(reading.paths[0]) if reading.paths else "", reading.options)
 
 

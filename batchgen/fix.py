@@ -53,7 +53,11 @@ def write_fix(
     )
     with whole_file(target) as file:
         if ending == ".xlsx":
-            return write_workbook(file, header, rows)
+            try:
+                return write_workbook(file, header, rows)
+            except ValueError as error:
+                hint = "Write them to a .csv file."
+                raise UsageError(f"--fix {target}: {error}.", code="bad_fix_file", hint=hint) from None
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         writer = csv.writer(text)
         writer.writerow(header)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchgen.formula import own_name
+from batchgen.formula import own_name, unguard
 from batchgen.job import REQUEST_KEYS, RESULT_COLUMNS, Problem
 from batchgen.manifest.entry import Manifest, cell_name, shown
 
@@ -70,12 +70,9 @@ def understand(
     columns = []
     for index, name in enumerate(clean):
         if index == last and name == "problem":
-            column = Column(index, name, "ignored")
-        elif results and name in RESULT_COLUMNS and name not in REQUIRED:
-            column = _of_results(index, name)
+            columns.append(Column(index, name, "ignored"))
         else:
-            column = one(index, own_name(name) if results else name, set(clean), own)
-        columns.append(column)
+            columns.append((of_results if results else one)(index, name, set(clean), own))
     header = Header(tuple(columns), results)
     place = _Place(manifest, line, record)
     for column in columns:
@@ -92,10 +89,13 @@ def understand(
     return header
 
 
-def _of_results(index: int, name: str) -> Column:
+def of_results(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+    """What a column of a results.csv is that was fed back: ours are ignored, the others are what they were."""
     if name == "job_id":
         return Column(index, name, "key", "id")
-    return Column(index, name, "task_id" if name == "task_id" else "ignored")
+    if name in RESULT_COLUMNS and name not in REQUIRED:
+        return Column(index, name, "task_id" if name == "task_id" else "ignored")
+    return one(index, own_name(unguard(name)), all_names, own)
 
 
 def one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:

@@ -10,7 +10,7 @@ from typing import Any
 
 from batchgen.job import Problem, Row
 from batchgen.manifest import values
-from batchgen.manifest.columns import REQUIRED, Column, near, one
+from batchgen.manifest.columns import KNOWN, REQUIRED, Column, near, of_results, one
 from batchgen.manifest.entry import Entry, Manifest, shown
 
 _TEXTS = ("id", "provider", "model", "scene", "prompt")
@@ -24,18 +24,23 @@ class Objects:
     ) -> None:
         self._manifest = manifest
         self._own = own
-        self._columns: dict[str, Column] = dict(header or {})
+        self._columns: dict[tuple[str, bool], Column] = {}
+        for name, column in (header or {}).items():
+            self._columns[name, False] = self._columns[name, True] = column
         self._fixed = header is not None
 
     def entry(self, number: int, line: int | None, found: Mapping[str, Any]) -> Entry:
-        """One object as an entry."""
+        """One object as an entry. One with a `job_id` is a result fed back, flat or as `export` wrote it."""
+        if "job_id" in found and isinstance(found.get("request"), Mapping):
+            found = _as_row(found)
         self._problems: list[Problem] = []
         self._at = (number, line)
         sent: dict[str, Any] = {}
         cells: dict[str, str] = {}
         task_id = ""
+        results = "job_id" in found
         for key, value in found.items():
-            column = self._columns.get(key) or self._learn(key, found)
+            column = self._columns.get((key, results)) or self._learn(key, found, results)
             if value is None or column.kind in ("ignored", "blank"):
                 continue
             if column.kind == "own" and key == "own" and isinstance(value, Mapping):
@@ -58,14 +63,14 @@ class Objects:
         problem = Problem(self._manifest.name, number, line, None, None, code, message, hint)
         return Entry(Row(self._manifest.name, number, line, {}), (problem,))
 
-    def _learn(self, key: str, found: Mapping[str, Any]) -> Column:
-        column = one(len(self._columns), key, set(found), self._own)
-        if column.kind == "key" and column.key != key:
+    def _learn(self, key: str, found: Mapping[str, Any], results: bool) -> Column:
+        column = (of_results if results else one)(len(self._columns), key, set(found), self._own)
+        if column.kind == "key" and key not in (column.key, "job_id"):
             note = f'The key "{key}" is read as "{column.key}".'
             if note not in self._manifest.notes:
                 self._manifest.notes.append(note)
             return column  # not remembered: another row may have the true name beside it
-        self._columns[key] = column
+        self._columns[key, results] = column
         return column
 
     def _nearly(self, column: Column) -> None:
@@ -117,6 +122,17 @@ class Objects:
     def _problem(self, column: str, code: str, message: str, hint: str) -> None:
         number, line = self._at
         self._problems.append(Problem(self._manifest.name, number, line, column, None, code, message, hint))
+
+
+def _as_row(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of `export --format jsonl` as the row that it was."""
+    cells = found.get("cells")
+    own = {
+        name: text
+        for name, text in (cells.items() if isinstance(cells, Mapping) else ())
+        if name not in KNOWN and not str(name).startswith("options.")
+    }
+    return {**found["request"], "job_id": found["job_id"], "task_id": found.get("task_id"), "own": own}
 
 
 def _inputs(value: Any) -> Any:

@@ -187,3 +187,12 @@ def test_the_digest_changes_with_every_file_that_was_read(tmp_path: Path) -> Non
     seen.add(survey([path], ReadOptions(), PriceTable.load({"kie": 9})).digest)
     assert len(seen) == 3
     assert survey([path], ReadOptions(), PRICES).digest in seen
+
+
+def test_what_a_sheet_can_not_hold_is_said_and_no_half_file_stays(tmp_path: Path) -> None:
+    from batchgen.errors import UsageError
+
+    path = write(tmp_path / "a.csv", [["kie", "m", "text", "long " * 8000, ""]])
+    with pytest.raises(UsageError, match="32,767"):
+        write_fix([path], ReadOptions(), tmp_path / "bad.xlsx")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]

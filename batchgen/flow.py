@@ -207,7 +207,7 @@ def _check_columns(selection: Selection, found: Survey) -> None:
         raise UsageError(
             f"--select names the column {missing[0]!r}, which no manifest has.",
             code="no_such_column",
-            hint="The columns are: " + ", ".join(sorted(known)) + ".",
+            hint="The columns are: " + ", ".join(sorted({"id", "provider", "model", "scene", *known})) + ".",
         )
 
 

@@ -5,7 +5,7 @@ behind them: a purchase is made by itself only for what was never bought, or wha
 was then edited; everything else needs a person's word.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -144,10 +144,3 @@ def _cell(job: Job, column: str) -> str:
     if column in ("provider", "model", "scene"):
         return str(job.request[column])
     return job.cells.get(column, "")
-
-
-def room_under(cap: int | None, account: Mapping[str, int]) -> int | None:
-    """Credits that may still be spent; None without a cap."""
-    if cap is None:
-        return None
-    return cap - (account["charged"] - account["refunded"] + account["reserved"] + account["in_doubt"])

@@ -20,6 +20,8 @@ NOT_FOUND_GRACE = 90.0
 #: A success without URLs is looked at again after each of these waits (seconds) before it counts as having
 #: none: services copy a video to their own store after they call it done.
 EMPTY_WAITS = (1.0, 4.0, 15.0)
+#: Seconds of nothing but "bad key" after which nobody waits any more: the next run goes on, with another key.
+REFUSED_FOR = 30.0
 MOST_OPEN = 128
 #: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
 URL_LIFE = 86400.0
@@ -69,6 +71,7 @@ class Poller:
         self._wake = asyncio.Event()
         self._last = False
         self._overdue_look = 0.0
+        self._refused_since: float | None = None
 
     def add(self, task: OpenTask) -> None:
         """Watch a task from now on."""
@@ -155,7 +158,7 @@ class Poller:
             await self._trouble(watched, look, now)
             return
         self._pacer.answered(now, look.headers)
-        watched.lost_since = None
+        watched.lost_since = self._refused_since = None
         await self._saw(watched, look.status, now)
 
     async def _saw(self, watched: _Watched, status: TaskStatus, now: float) -> None:
@@ -231,6 +234,11 @@ class Poller:
             self._pacer.slowed(now)
         elif look.trouble is Trouble.REFUSED:
             self._board.stop(Stop.REFUSED, f"The service does not accept the API key any more ({look.message}).")
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            if now - self._refused_since >= REFUSED_FOR:
+                for one in list(self._watched.values()):
+                    self._forget(one.task, now)
+                return
         elif look.trouble is Trouble.NOT_FOUND:
             watched.lost_since = watched.lost_since if watched.lost_since is not None else now
             old = self._board.clock.wall() - task.accepted_at > NOT_FOUND_GRACE

@@ -52,7 +52,7 @@ def listing(out: Path) -> str:
     """Every doubt of OUT, with what helps to find it."""
     with Store.read(out) as store, store.begin() as connection:
         some = people.doubts(connection)
-    return "\n".join(doubts_text(some)) if some else "Nothing is in doubt."
+    return "\n".join(doubts_text(some, len(some))) if some else "Nothing is in doubt."
 
 
 def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[str]:

@@ -115,10 +115,10 @@ def status_text(status: Status, some: list[Doubt]) -> str:
     return "\n".join(lines)
 
 
-def doubts_text(some: list[Doubt]) -> list[str]:
+def doubts_text(some: list[Doubt], shown: int = _SHOWN_DOUBTS) -> list[str]:
     """Each doubt with what helps to find it in the service's own dashboard."""
     lines = [f"{_number(len(some), 'job')} in doubt: sent, but the answer never came back whole."]
-    for doubt in some[:_SHOWN_DOUBTS]:
+    for doubt in some[:shown]:
         request = doubt.request
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(doubt.begun_at))
         prompt = str(request.get("prompt") or request.get("image_input") or request.get("video_input") or "")
@@ -126,8 +126,8 @@ def doubts_text(some: list[Doubt]) -> list[str]:
         lines.append(f"    {_short(prompt, 90)}")
         marks = [f"{name}: {value}" for name, value in doubt.headers.items() if name in _MARKS]
         lines.append("    " + "; ".join([doubt.message or doubt.code, *marks]))
-    if len(some) > _SHOWN_DOUBTS:
-        lines.append(f"  … and {len(some) - _SHOWN_DOUBTS:,} more (`batchgen resolve OUT --list` has all)")
+    if len(some) > shown:
+        lines.append(f"  … and {len(some) - shown:,} more (`batchgen resolve OUT --list` has all)")
     return lines
 
 

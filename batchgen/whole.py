@@ -45,12 +45,6 @@ def whole_file(path: Path, sleep: Callable[[float], None] = time.sleep) -> Itera
             temp.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, at once or not at all."""
-    with whole_file(path) as file:
-        file.write(content)
-
-
 def _replace(temp: Path, path: Path, sleep: Callable[[float], None]) -> None:
     for wait in (*WAITS, None):
         try:

@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from batchgen.cli import options as shared
-from batchgen.cli import say
-from batchgen.errors import BatchgenError, Exit, UsageError
+from batchgen.errors import Exit, UsageError
 
 
 @click.command("status", no_args_is_help=True)
@@ -110,43 +109,35 @@ def retry_command(out: Path, **flags: Any) -> int:
     from batchgen import flow, settle
     from batchgen.cli.run import _ask_key, end
     from batchgen.progress import Progress
+    from batchgen.wording import count
 
-    try:
-        config = shared.config_of(flags)
-        chosen = settle.to_retry(
-            out,
-            states=flags["states"],
-            codes=flags["codes"],
-            jobs=flags["jobs"],
-            file=flags["file"],
-            buy_again=flags["buy_again"],
-        )
-        price = sum(one.price for one in chosen)
-        if not chosen:
-            click.echo("There is nothing to buy again.", err=True)
-        else:
-            click.echo(f"Buy {len(chosen):,} jobs again for {price:,} credits.", err=True)
-        settle.check_cap(out, price, config.max_credits)
-        if flags["dry_run"] or not chosen:
-            if flags["as_json"]:
-                plan = {"jobs": len(chosen), "credits": price, "job_ids": [one.job_id for one in chosen]}
-                shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
-            return int(Exit.OK)
-        if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
-            raise UsageError("Nothing was submitted.", code="declined")
-        options = flow.RunOptions(
-            wait=not flags["no_wait"],
-            download=not flags["no_download"],
-            progress=Progress.choose(quiet=flags["quiet"]),
-            ask_key=_ask_key,
-        )
-        ended = flow.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
-    except BatchgenError as error:
-        if not flags["as_json"]:
-            raise
-        say(error)
-        shared.print_json(shared.error_json(error, error.exit))
-        return int(error.exit)
+    config = shared.config_of(flags)
+    chosen = settle.to_retry(
+        out,
+        states=flags["states"],
+        codes=flags["codes"],
+        jobs=flags["jobs"],
+        file=flags["file"],
+        buy_again=flags["buy_again"],
+    )
+    price = sum(one.price for one in chosen)
+    what = f"Buy {count(len(chosen), 'job')} again for {count(price, 'credit')}."
+    click.echo(what if chosen else "There is nothing to buy again.", err=True)
+    settle.check_cap(out, price, config.max_credits)
+    if flags["dry_run"] or not chosen:
+        if flags["as_json"]:
+            plan = {"jobs": len(chosen), "credits": price, "job_ids": [one.job_id for one in chosen]}
+            shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
+        return int(Exit.OK)
+    if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
+        raise UsageError("Nothing was submitted.", code="declined")
+    options = flow.RunOptions(
+        wait=not flags["no_wait"],
+        download=not flags["no_download"],
+        progress=Progress.choose(quiet=flags["quiet"]),
+        ask_key=_ask_key,
+    )
+    ended = flow.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
     return end(ended, as_json=flags["as_json"])
 
 
@@ -171,15 +162,7 @@ def collect_command(out: Path, **flags: Any) -> int:
         ask_key=_ask_key,
         watch=_tell_page if flags["watch"] else None,
     )
-    try:
-        ended = flow.collect(out, shared.config_of(flags), options)
-    except BatchgenError as error:
-        if not flags["as_json"]:
-            raise
-        say(error)
-        shared.print_json(shared.error_json(error, error.exit))
-        return int(error.exit)
-    return end(ended, as_json=flags["as_json"])
+    return end(flow.collect(out, shared.config_of(flags), options), as_json=flags["as_json"])
 
 
 @click.command("report", no_args_is_help=True)

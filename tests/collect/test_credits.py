@@ -3,6 +3,8 @@
 import pytest
 from batch import PRICE, Start, row
 
+from batchgen import poll
+
 
 def test_what_is_charged_and_given_back_is_the_same_in_both_books(start: Start) -> None:
     batch = start(4, state_cost=True, faults=("failed:*number 2",))
@@ -113,6 +115,21 @@ def test_a_key_that_dies_mid_run_ends_with_6_and_is_resumed_with_another(
     monkeypatch.setenv("BATCHGEN_API_KEY", "sk-new-0123456789abcdef")
     assert batch.run().exit == 0
     assert batch.audit.charged == 6 * PRICE
+    batch.check()
+
+
+def test_a_key_that_stays_bad_is_not_waited_for_until_the_deadline(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll, "REFUSED_FOR", 0.5)
+    batch = start(3)
+    assert batch.run("--no-wait").exit == 0
+    monkeypatch.setenv("BATCHGEN_API_KEY", "sk-wrong-0123456789abcdef")
+    ended = batch.collect("--deadline", "2h")
+    assert ended.exit == 6
+    assert ended.states == {"submitted": 3}
+    monkeypatch.setenv("BATCHGEN_API_KEY", "sk-sandbox-0123456789abcdef")
+    assert batch.collect().exit == 0
     batch.check()
 
 

@@ -219,7 +219,8 @@ def test_retry_buys_what_is_asked_for_and_shows_the_price_first(
     said = batch.command("retry", batch.out, "--dry-run", *flags)
     assert batch.posts == 4
     price = len(jobs) * PRICE
-    assert (f"Buy {len(jobs):,} jobs again for {price:,} credits" if jobs else "nothing to buy") in said.err
+    many = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    assert (f"Buy {many} again for {price:,} credits" if jobs else "nothing to buy") in said.err
     batch.retry(*flags)
     assert batch.posts == 4 + len(jobs)
     again = [line["job_id"] for line in batch.lines() if line["attempts"] == "2"]
@@ -367,3 +368,9 @@ def test_a_manifest_from_standard_input_needs_a_folder_and_runs(
             assert batch.run("--out", batch.out, manifest="-").exit == 0
     assert batch.posts == 2
     batch.check()
+
+
+def test_the_list_of_doubts_is_whole(start: Start) -> None:
+    batch = _doubtful(start, 22)
+    assert "2 more (`batchgen resolve OUT --list` has all)" in batch.command("status", batch.out).out
+    assert all(f"job-{n} " in batch.resolve("--list").out for n in range(1, 23))

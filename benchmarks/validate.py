@@ -8,8 +8,9 @@ as YAML. Compared, in the same run:
 - Python's csv and jsonschema in a loop, on a sample, carried forward to all rows;
 - pyarrow reading the file and doing nothing with it: the limit.
 
-Each figure is the best of three runs; "processor seconds" (user and system) are what is left to compare when other
-programs use the machine too. `--rows N` sets the size, `--no-node` leaves Node out.
+Each figure is the best of some runs (`--times`, three unless told); "processor seconds" (user and system) are
+what is left to compare when other programs use the machine too. `--rows N` sets the size, `--no-node` leaves
+Node out.
 """
 
 import argparse
@@ -136,7 +137,7 @@ def write_yaml(path: Path, rows: int) -> None:
             )
 
 
-def run(name: str, rows: int, command: list[str], times: int = 3) -> Measured:
+def run(name: str, rows: int, command: list[str], times: int) -> Measured:
     """The best of some runs of a whole process: seconds on the clock, and its largest memory."""
     best, processor, memory = float("inf"), float("inf"), 0.0
     for _ in range(times):
@@ -158,7 +159,7 @@ def head(path: Path, out: Path, lines: int) -> Path:
     return out
 
 
-def node(folder: Path, path: Path, rows: int) -> Measured | None:
+def node(folder: Path, path: Path, rows: int, times: int) -> Measured | None:
     if not shutil.which("npm"):
         print("npm is not installed: Node is left out", file=sys.stderr)
         return None
@@ -176,7 +177,7 @@ def node(folder: Path, path: Path, rows: int) -> Measured | None:
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     script = folder / "validate.js"
     script.write_text(NODE, encoding="utf-8")
-    return run("Node: Ajv + Papa Parse", rows, ["node", str(script), str(path), str(SCHEMA)])
+    return run("Node: Ajv + Papa Parse", rows, ["node", str(script), str(path), str(SCHEMA)], times)
 
 
 def table(title: str, found: list[Measured], ours: Measured) -> str:
@@ -192,9 +193,10 @@ def table(title: str, found: list[Measured], ours: Measured) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=3, help="how often each is run; the best counts")
     parser.add_argument("--no-node", action="store_true")
     given = parser.parse_args()
-    rows = given.rows
+    rows, times = given.rows, given.times
     with tempfile.TemporaryDirectory(prefix="batchgen-bench-") as name:
         folder = Path(name)
         path, yaml = folder / "manifest.csv", folder / "manifest.yaml"
@@ -205,15 +207,15 @@ def main() -> None:
             head(path, folder / "sample.csv", 20_001),
             head(yaml, folder / "sample.yaml", 6 + 5 * 10_000),
         )
-        ours = run("batchgen validate", rows, [*tool, str(path)])
+        ours = run("batchgen validate", rows, [*tool, str(path)], times)
         found: list[Measured | None] = [
             ours,
-            None if given.no_node else node(folder, path, rows),
+            None if given.no_node else node(folder, path, rows, times),
             run("csv + jsonschema, on 20,000 rows", 20_000, [python, "-c", LOOP, str(sample), str(SCHEMA)], 1),
-            run("pyarrow, reading alone", rows, [python, "-c", ARROW, str(path)]),
+            run("pyarrow, reading alone", rows, [python, "-c", ARROW, str(path)], times),
         ]
         print(table(f"CSV, {rows:,} rows, {path.stat().st_size / 1e6:.0f} MB", [f for f in found if f], ours))
-        ours = run("batchgen validate", rows // 5, [*tool, str(yaml)])
+        ours = run("batchgen validate", rows // 5, [*tool, str(yaml)], times)
         found = [
             ours,
             run(

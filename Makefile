@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 
-.PHONY: demo test check lint proof bench docs clean
+.PHONY: demo test check lint proof docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/batchgen run manifests/marketing.csv --sandbox
@@ -21,6 +21,11 @@ lint: $(VENV)/.installed-dev
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
+
+# The long forms of the proofs in docs/reliability.md and docs/simulation.md: hours, not minutes.
+proof: $(VENV)/.installed-dev
+	$(BIN)/python tests/proof/long.py
+	$(BIN)/python tests/simulation/prove.py --seeds 100000 --jobs 2
 
 # The help texts in docs/commands.md are generated; a test says when they are old.
 docs: $(VENV)/.installed-dev

@@ -38,7 +38,7 @@ def survey(
     known_task_ids: Known | None = None,
 ) -> Survey:
     """Read, validate and price everything. Bad files and bad rows are in the answer, never an exception."""
-    reading = _Reading(paths, options, prices, known_task_ids, by)
+    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, known_task_ids, by)
     with ThreadPoolExecutor(1, "batchgen-digest") as aside:
         digest = _Digest(aside, options, prices)
         sieve, first = Sieve(), Findings(by)
@@ -76,7 +76,7 @@ def verdicts(
     """Every row that counts, judged and named."""
     reading = _Reading(paths, options, prices, known_task_ids)
     names = JobIds(surveyed.identities)
-    for path in paths:
+    for path in dict.fromkeys(paths):
         manifest = open_manifest(path, options)
         for entry in manifest.entries:
             if reading.takes(entry) and (named := settle(reading.judge(entry, manifest), names)):

@@ -178,7 +178,7 @@ class _Quick:
         """Entries by the parser, up to `most` or to the end; gives True at the end of the file."""
         tape = Tape(self._rest, self._blocks, keep=most is not None)
         prefix = b"" if self._listed else b"jobs:\n"
-        builder = events(Joined(prefix, tape), self._line - bool(prefix))
+        builder = events(cast("IO[bytes]", Joined(prefix, tape)), self._line - bool(prefix))
         taken = 0
 
         def stop(_line: int) -> bool:

@@ -98,7 +98,8 @@ class Texts:
         bits = np.frombuffer(
             found.buffers()[1], dtype=np.uint8
         )  # to_numpy would load pandas, for a third of a second
-        return np.unpackbits(bits, count=len(found), bitorder="little").view(np.bool_)
+        flags: Flags = np.unpackbits(bits, count=len(found), bitorder="little").view(np.bool_)
+        return flags
 
     @property
     def is_text(self) -> bool:
@@ -124,7 +125,7 @@ def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
     empty = texts.sizes == 0
     if empty.all():
         return empty
-    good = texts.matches(_ADDRESS[key]) & (texts.sizes <= 8000) & ~texts.matches(_ODD_HOST)
+    good: Flags = texts.matches(_ADDRESS[key]) & (texts.sizes <= 8000) & ~texts.matches(_ODD_HOST)
     if b"?" in data:
         good &= ~texts.matches(_SIGNED)
     return empty | good

@@ -61,7 +61,7 @@ class Unreadable(Exception):
 
 
 def find_manifests(arguments: Sequence[str]) -> list[Path | str]:
-    """The manifests that `arguments` name, in order: files as they are, folders as their files by name.
+    """The manifests that `arguments` name, in order, each once: files as they are, folders as their files by name.
 
     "-" stays "-". A file that does not exist stays in the list: reading it gives the problem. ManifestError
     when a folder holds none.
@@ -77,13 +77,16 @@ def find_manifests(arguments: Sequence[str]) -> list[Path | str]:
             found.extend(Path(name) for name in sorted(glob.glob(argument)))  # noqa: PTH207 (absolute patterns too)
         else:
             found.append(path)
+    once: dict[str, Path | str] = {}
+    for path in found:
+        once.setdefault(str(path) if path == "-" else str(Path(path).resolve()), path)
     if not found:
         raise ManifestError(
             f"No manifest was found for {' '.join(arguments) or 'this command'}.",
             code="no_manifests",
             hint=f"Name a file ({ENDINGS}), a folder of them, or - for standard input.",
         )
-    return found
+    return list(once.values())
 
 
 def _in_folder(folder: Path) -> list[Path]:

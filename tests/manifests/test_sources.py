@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.check import ReadOptions, find_manifests, survey
+from batchgen.check import ReadOptions, find_manifests, jobs, survey
 from batchgen.errors import ManifestError
 from batchgen.gate import Bulk
 from batchgen.identity import Suspects
@@ -32,6 +32,17 @@ def test_what_is_named_is_read_in_the_order_of_naming(tmp_path: Path) -> None:
     names = [str(tmp_path / "two.csv"), "-", str(tmp_path / "missing.csv"), str(tmp_path / "o*.csv")]
     found = [Path(path).name for path in find_manifests(names)]
     assert found == ["two.csv", "-", "missing.csv", "one.csv"]
+
+
+def test_a_manifest_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    """Its rows would otherwise be paid for twice, or clash with themselves."""
+    path = tmp_path / "a.csv"
+    path.write_text("id," + SHEET.replace("kie,", "x,kie,"))
+    names = [str(path), str(tmp_path), str(tmp_path / ".." / tmp_path.name / "a.csv")]
+    assert [Path(found).name for found in find_manifests(names)] == ["a.csv"]
+    found = survey([path, path], ReadOptions(), PriceTable.load())
+    assert (found.rows, found.problems) == (1, ())
+    assert len(list(jobs([path, path], ReadOptions(), PriceTable.load()))) == 1
 
 
 def test_a_folder_without_manifests_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ again. After an anchor the parser keeps the rest.
 import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 

@@ -122,7 +122,7 @@ def plain_prompts(texts: Texts, limits: Numbers, data: bytes) -> Flags:
 
 def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
     """Cells with exactly one plain address; or empty."""
-    empty = texts.sizes == 0
+    empty: Flags = texts.sizes == 0
     if empty.all():
         return empty
     good: Flags = texts.matches(_ADDRESS[key]) & (texts.sizes <= 8000) & ~texts.matches(_ODD_HOST)
@@ -153,4 +153,5 @@ def made_ids(texts: Texts) -> Flags:
 
 def plain_integers(texts: Texts) -> Flags:
     """Whole numbers in JSON's own spelling; or empty."""
-    return (texts.sizes == 0) | texts.matches(r"^(?:0|-?[1-9][0-9]{0,17})$")
+    empty: Flags = texts.sizes == 0
+    return empty | texts.matches(r"^(?:0|-?[1-9][0-9]{0,17})$")

@@ -78,8 +78,8 @@ def find_manifests(arguments: Sequence[str]) -> list[Path | str]:
         else:
             found.append(path)
     once: dict[str, Path | str] = {}
-    for path in found:
-        once.setdefault(str(path) if path == "-" else str(Path(path).resolve()), path)
+    for each in found:
+        once.setdefault("-" if each == "-" else str(Path(each).resolve()), each)
     if not found:
         raise ManifestError(
             f"No manifest was found for {' '.join(arguments) or 'this command'}.",

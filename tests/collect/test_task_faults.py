@@ -214,7 +214,7 @@ def test_a_key_that_dies_while_tasks_run_ends_with_6_and_another_key_goes_on(
     ended = batch.collect("--deadline", "1s")
     assert ended.exit == 6
     assert "API key" in ended.err
-    assert ended.json["states"] == {"overdue": 3} or "submitted" in ended.json["states"]
+    assert set(ended.states) <= {"submitted", "queued", "running", "overdue"}, "a look that is refused fails no job"
     monkeypatch.setenv("BATCHGEN_API_KEY", "sk-new-0123456789abcdef")
     assert batch.collect().exit == 0
     batch.check()

@@ -1,7 +1,7 @@
 """The long forms: `python tests/proof/long.py [PART …] [--count N] [--seed N] [--save DIR]`.
 
 Prints a line for each figure and ends with 1 when one is void or broken. Without a part it runs all of them:
-about an hour on two cores. Parts that this machine can't do are said and left out.
+some two hours on two cores. Parts that this machine can't do are said and left out.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Every fault that a POST can meet: the outcome that the ledger has is the one of the table, and nobody pays twice.
 
-`EXPECTED` is written by hand from the table of outcomes (docs/ledger.md), not from the code.
+`EXPECTED` is written by hand from the table of outcomes, not from the code.
 """
 
 import random

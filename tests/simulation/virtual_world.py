@@ -101,6 +101,7 @@ class World:
         rng = self.rng
         self.wordings = {f"job-{n}": 0 for n in range(rng.choice([1, 2, 3, 4, 5, 9]))}
         self.story.jobs = len(self.wordings)
+        self.honours_keys: bool | None = None
         self.cap: int | None = rng.choice([None, None, 3 * PRICE, len(self.wordings) * PRICE])
         self.must_have: set[str] = set()
         self.ended: dict[int, str] = {}
@@ -179,8 +180,11 @@ class World:
             per_second=rng.choice([None, None, 0.5, 3.0]),
             fatal=rng.choice(["", "", "", "", *FATAL]),
             seconds=rng.choice([(2.0, 4.0), (5.0, 60.0), (80.0, 300.0)]),
-            honours_keys=rng.random() < 0.3,
         )
+        # A trait of the service, not of the weather: what it promised about keys holds for late requests too.
+        drawn = rng.random() < 0.3
+        self.honours_keys = drawn if self.honours_keys is None else self.honours_keys
+        weather.honours_keys = self.honours_keys
         if rng.random() < 0.2:
             start = self.wall() + rng.uniform(0.0, 30.0)
             weather.away = (start, start + rng.choice([20.0, 300.0, 900.0]))

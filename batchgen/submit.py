@@ -187,7 +187,7 @@ class Submitter:
             return
         except LedgerWriteError as error:
             self._pacer.cancel_begin(self._board.clock.now(), ticket)
-            self._board.stop(Stop.DISK, error.message)
+            self._board.stop(Stop.DISK, f"{error.message} {error.hint}".strip())
             return
         if attempt is None:
             self._not_sent(job, outcome, ticket)
@@ -247,7 +247,7 @@ class Submitter:
             outcome = await self._ledger.end(attempt, outcome, self._board.clock.wall())
         except LedgerWriteError as error:
             self._pacer.in_doubt(self._board.clock.now(), ticket)
-            self._board.stop(Stop.DISK, error.message)
+            self._board.stop(Stop.DISK, f"{error.message} {error.hint}".strip())
             return
         self._board.event(
             outcome.kind.value,

@@ -105,7 +105,7 @@ class Fetcher:
             try:
                 await self._fetch(video)
             except LedgerWriteError as error:
-                self._board.stop(Stop.DISK, error.message)
+                self._board.stop(Stop.DISK, f"{error.message} {error.hint}".strip())
             finally:
                 self._at_hand.discard((video.task_no, video.n))
 

@@ -74,7 +74,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Turn a spreadsheet or YAML file of video jobs into videos: priced before, paid once, never lost.
 
-    Try it without a key:  batchgen run manifests/examples.csv --sandbox
+    Try it without a key:  batchgen init videos.csv  and then  batchgen run videos.csv --sandbox
     """
 
 

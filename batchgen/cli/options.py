@@ -14,8 +14,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the end.")
-out_argument = click.argument("out", type=click.Path(path_type=Path))
 manifests_argument = click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST…")
+
+
+class Folder(click.Path):
+    """A folder by its name. A blank one is an unset variable of a script, not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not value.strip():
+            self.fail("the name of the folder is blank", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+out_argument = click.argument("out", type=Folder(path_type=Path))
 
 
 def setting(name: str, metavar: str) -> Callable[[F], F]:

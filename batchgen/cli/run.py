@@ -14,7 +14,7 @@ from batchgen.errors import Exit
 @click.command("run", no_args_is_help=True)
 @shared.manifests_argument
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: outputs/<name>)."
+    "--out", type=shared.Folder(path_type=Path), metavar="DIR", help="Where to write (default: outputs/<name>)."
 )
 @shared.setting("base_url", "URL")
 @click.option("--sandbox", is_flag=True, help="Use the local stand-in: no key, no money, no network.")

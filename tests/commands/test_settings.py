@@ -1,9 +1,12 @@
 """Settings: what is wrong is named, and nothing that was meant is passed over in silence."""
 
+from pathlib import Path
+
 import pytest
 from desk import Desk
 
 import batchgen
+from batchgen.cli import invoke
 from batchgen.config import Config
 from batchgen.errors import UsageError
 
@@ -30,3 +33,13 @@ def test_a_bad_value_is_one_sentence_wherever_it_comes_from(name: str, value: st
         assert raised.value.message.startswith(f"{start} is {value!r}, but must be a")
     with pytest.raises(UsageError, match=f"^{name} in batchgen.toml is {value!r}, but must be a"):
         Config.load(environment={})
+
+
+@pytest.mark.parametrize("arguments", [["run", "m.csv", "--sandbox", "--out", ""], ["status", " "]])
+def test_a_blank_folder_is_refused_not_taken_for_the_current_one(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert invoke(arguments) == 2
+    assert "blank" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

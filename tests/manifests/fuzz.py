@@ -7,6 +7,7 @@ what `survey` counted. What fails is written to --out, to be made a case.
 
 import argparse
 import random
+import signal
 import sys
 import time
 import traceback
@@ -96,7 +97,9 @@ def main() -> int:
     until = time.monotonic() + given.minutes * 60
     runs, findings, kinds, codes = 0, 0, Counter[str](), Counter[str]()
     given.out.mkdir(exist_ok=True)
-    while time.monotonic() < until:
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    while time.monotonic() < until and not stopped:
         suffix, data = rng.choice(files)
         path = given.out / f"trial{suffix}"
         path.write_bytes(changed(rng, data, rng.choice(files)[1]))

@@ -146,8 +146,8 @@ def _wait_for(path: Path, word: str) -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
 def test_a_closed_terminal_stops_as_gently_as_ctrl_c(desk: Desk) -> None:
     with desk.service(latency=1.0) as server:
-        desk.jobs("shots.csv", *(f"film {n}" for n in range(40)))
-        rate = ("--rate", "5/s", "--max-in-flight", "40")
+        desk.jobs("shots.csv", *(f"film {n}" for n in range(400)))
+        rate = ("--rate", "5/s", "--max-in-flight", "400")
         run = subprocess.Popen([*PROGRAM, "run", "shots.csv", "--yes", *rate], stderr=subprocess.PIPE)
         assert run.stderr is not None
         try:
@@ -162,7 +162,7 @@ def test_a_closed_terminal_stops_as_gently_as_ctrl_c(desk: Desk) -> None:
             run.wait()
         states = desk.give("status", "outputs/shots", "--json").json["states"]
         assert "in_doubt" not in states
-        assert 0 < len(server.audit().tasks) < 40
+        assert 0 < len(server.audit().tasks) < 400
 
 
 def test_a_run_started_with_nohup_goes_on(desk: Desk) -> None:

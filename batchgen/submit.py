@@ -173,6 +173,7 @@ class Submitter:
             await self._hold(began, leave_at)
             if not self._board.may_leave or self._board.clock.wall() >= new.not_after:
                 raise Halted
+            self._pacer.left(self._board.clock.now(), ticket)
 
         try:
             outcome = await self._api.submit(body, key, before_send)

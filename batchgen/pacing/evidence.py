@@ -56,6 +56,15 @@ class Evidence:
         """A POST begins."""
         self._open.append(now)
 
+    def left(self, planned: float, now: float) -> None:
+        """An open POST left later than planned."""
+        if planned in self._open:
+            self._open[self._open.index(planned)] = now
+
+    def under_way(self, after: float, until: float) -> int:
+        """How many began in that stretch and were accepted, or have no answer yet."""
+        return held(self.accepted_at, after, until) + sum(after < began <= until for began in self._open)
+
     def gone(self, began: float) -> None:
         """An open POST is none any more."""
         if began in self._open:

@@ -124,6 +124,16 @@ class RateFinder:
         late = CATCH_UP if exact else min(CATCH_UP, max(slot, 0.005))
         self._next = (self._next if now - self._next <= late else now) + slot
 
+    def left(self, planned: float, now: float) -> None:
+        """The POST that was to begin at that instant left a little later."""
+        self._evidence.left(planned, now)
+        if self._guard:
+            self._guard.left(planned, now)
+
+    def under_way(self, after: float, until: float) -> int:
+        """How many began in that stretch and were not throttled."""
+        return self._evidence.under_way(after, until)
+
     def gone(self, began: float) -> None:
         """A POST ended without saying anything about the rate."""
         self._evidence.gone(began)

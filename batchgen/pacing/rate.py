@@ -2,7 +2,7 @@
 
 `20/10s` means: no stretch of ten seconds ever holds more than twenty POSTs. With `burst=1` they are spaced
 evenly, one each half second. Sending jitters by some milliseconds on its way, so slots are 0.6 % wider than
-the limit asks.
+the limit asks; where POSTs are squeezed together by more than that, the service says so, and it is doubled.
 
 Worked example: `2/s` gives slots at 0, 0.503, 1.006, … A wake-up that comes 3 ms late does not move the slots
 after it, so nothing is lost; but a POST never begins within 1.002 s of the one two before it.
@@ -19,6 +19,8 @@ from fractions import Fraction
 SLOT_MARGIN = 0.006
 #: How much longer than stated the window is in which begins are counted.
 WINDOW_MARGIN = 0.002
+#: The most that the slots are widened to when POSTs are squeezed together on their way.
+WIDEST = 0.08
 #: A begin that is at most this late keeps its slot; a later one is idle time, which is never made up for.
 CATCH_UP = 0.05
 #: At most this many instants are remembered; a limit with more is kept in equally strict shorter windows.
@@ -77,9 +79,9 @@ class SlotClock:
         shorter = max(1, rate.count // REMEMBERED)
         self.rate = rate
         self._count = rate.count // shorter
-        self._window = rate.seconds / shorter * (1 + WINDOW_MARGIN)
-        self._slot = rate.seconds / rate.count * (1 + SLOT_MARGIN)
-        self._ahead = (max(1, min(burst, rate.count)) - 1) * self._slot
+        self._seconds = rate.seconds / shorter
+        self._burst = max(1, min(burst, rate.count))
+        self._set_margin(SLOT_MARGIN)
         self._next = -math.inf
         self._begun: deque[float] = deque(maxlen=self._count)
         for instant in sorted(begun):
@@ -93,6 +95,30 @@ class SlotClock:
     def begin(self, now: float) -> None:
         self._next = (self._next if now - self._next <= CATCH_UP else now) + self._slot
         self._begun.append(now)
+
+    def left(self, planned: float, now: float) -> None:
+        """The begin that was planned for that instant happened a little later: the window counts from then."""
+        for back in range(1, len(self._begun) + 1):
+            if self._begun[-back] == planned:
+                self._begun[-back] = now
+                return
+
+    def stretch(self) -> float:
+        """The seconds over which, as far as is known here, no more than the told number begin."""
+        return self._seconds * (1 + self._margin)
+
+    def widen(self) -> bool:
+        """Too many came within the window at the service all the same. False: as wide as it gets already."""
+        if self._margin >= WIDEST:
+            return False
+        self._set_margin(min(WIDEST, 2 * self._margin))
+        return True
+
+    def _set_margin(self, margin: float) -> None:
+        self._margin = margin
+        self._window = self._seconds * (1 + WINDOW_MARGIN + margin - SLOT_MARGIN)
+        self._slot = self.rate.seconds / self.rate.count * (1 + margin)
+        self._ahead = (self._burst - 1) * self._slot
 
     def cancel(self) -> None:
         """The last begin did not happen."""

@@ -16,6 +16,8 @@ from .rate import Rate, SlotClock, thinned
 
 #: Seconds to wait where the service does not say: after "too many at once", after "unavailable".
 AT_ONCE_WAIT, UNAVAILABLE_WAIT = 1.0, 5.0
+#: By how much POSTs may be squeezed together on their way, in seconds.
+SQUEEZE = 0.05
 #: After the n-th connection failure in a row: a random wait of up to so many seconds, doubled each time.
 FIRST_FAILURE_WAIT, LONGEST_FAILURE_WAIT = 0.5, 30.0
 
@@ -24,9 +26,10 @@ class SubmitPacer:
     """Decides when; the caller sleeps. Instants are monotonic seconds, `wall` is seconds since 1970.
 
     The caller's loop: `wait` says in how many seconds a POST may begin; `begin` takes the permit and returns
-    a ticket; exactly one of `accepted`, `rejected`, `throttled`, `not_sent`, `in_doubt` or `cancel_begin`
-    gives it back (without a ticket: the oldest one). `begun` are wall instants of recent attempts from the
-    ledger: with them a told limit holds exactly, even across a crash that saved no state.
+    a ticket; `left` says when it really left, if that was later; exactly one of `accepted`, `rejected`,
+    `throttled`, `not_sent`, `in_doubt` or `cancel_begin` gives it back (without a ticket: the oldest one).
+    `begun` are wall instants of recent attempts from the ledger: with them a told limit holds exactly, even
+    across a crash that saved no state.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class SubmitPacer:
         self._tickets = 0
         self._failures = 0
         self._strange = 0  # times in a row that there were too many at once, and none of them ours
+        self._squeezed_at = -math.inf
         self._unsaid = _Unsaid()
 
     @property
@@ -94,6 +98,16 @@ class SubmitPacer:
         self._tickets += 1
         self._open[self._tickets] = now
         return self._tickets
+
+    def left(self, now: float, ticket: int) -> None:
+        """The POST leaves now: where that is later than planned, the limits count from now."""
+        planned = self._open[ticket]
+        if now <= planned:
+            return
+        self._open[ticket] = now
+        self._finder.left(planned, now)
+        if self._clock:
+            self._clock.left(planned, now)
 
     def cancel_begin(self, now: float, ticket: int | None = None) -> None:
         """Give the permit back: nothing was sent."""
@@ -140,10 +154,28 @@ class SubmitPacer:
                 self._strange += not self._in_flight.tasks and began >= self._gate
                 guess = min(LONGEST_FAILURE_WAIT, AT_ONCE_WAIT * 1.6 ** min(self._strange, 10))
             gate = now + (retry_after if retry_after is not None else guess)
+        elif self._squeezed(began, now):
+            self._finder.gone(began)
+            gate = now + (retry_after if retry_after is not None else AT_ONCE_WAIT)
         else:
             gate = self._finder.throttled(began, now, retry_after)
         if gate >= self._gate:
             self._gate, self._gate_is_told = gate, retry_after is not None
+
+    def _squeezed(self, began: float, now: float) -> bool:
+        """Whether this came of POSTs that left as told, and were squeezed together on their way.
+
+        Then the told rate holds, with wider slots; POSTs that were under way together count once.
+        """
+        if self._clock is None or not self._finder.idle:
+            return False
+        if began <= self._squeezed_at:
+            return True
+        rate = self._clock.rate
+        if self._finder.under_way(began - self._clock.stretch() - SQUEEZE, began) <= rate.count:
+            return False  # less than told is too much already: the service takes less
+        self._squeezed_at = now
+        return self._clock.widen()
 
     def not_sent(self, now: float, ticket: int | None = None) -> None:
         """Nothing of the POST reached the service. Failures of POSTs under way together count once."""

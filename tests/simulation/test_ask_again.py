@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from virtual_disk import SERVICE, Disk
 from virtual_pace import START, _job
-from virtual_time import VirtualLoop, finish_off
+from virtual_time import virtual_loop
 from virtual_world import Stations, imagined
 
 from batchgen import intake
@@ -51,16 +51,15 @@ class Scripted:
 
 def submit(disk: Disk, api: Scripted, *, idempotent: bool) -> str:
     """Submit one job; the outcome that its last attempt has in the ledger."""
-    loop = VirtualLoop()
-    disk.wall = lambda: START + loop.time()  # type: ignore[attr-defined]
-    ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-    ledger.write(lambda connection: intake.take_in(connection, [_job(1)], Selection()))
-    board = Board(clock=Clock(loop.time, disk.wall))
-    course = Course(download=False, wait=False)
-    stations = Stations(ledger, api, board, Config(idempotent=idempotent), course, random.Random(1))  # type: ignore[arg-type]
-    loop.run_until_complete(stations.run())
-    ledger.close()
-    finish_off(loop)
+    with virtual_loop() as loop:
+        disk.wall = lambda: START + loop.time()  # type: ignore[attr-defined]
+        ledger = Ledger.open(disk.folder, SERVICE, inline=True)
+        ledger.write(lambda connection: intake.take_in(connection, [_job(1)], Selection()))
+        board = Board(clock=Clock(loop.time, disk.wall))
+        course = Course(download=False, wait=False)
+        stations = Stations(ledger, api, board, Config(idempotent=idempotent), course, random.Random(1))  # type: ignore[arg-type]
+        loop.run_until_complete(stations.run())
+        ledger.close()
     return str(disk.rows("SELECT outcome FROM attempt ORDER BY attempt_id DESC LIMIT 1")[0][0])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from virtual_disk import SERVICE, Disk, GroupWriter
-from virtual_time import VirtualLoop, finish_off
+from virtual_time import VirtualLoop, virtual_loop
 from virtual_world import Stations
 
 from batchgen import intake, reply
@@ -94,22 +94,21 @@ class Steady:
 def run(disk: Disk, service: Steady, jobs: int, config: Config, seed: int = 1) -> VirtualLoop:
     """Submit so many jobs and collect them, from an empty OUT. Returns the loop (its time is how long it took)."""
     disk.reset()
-    loop = VirtualLoop()
-    loop.gives_up_at = 30 * 86400.0
+    with virtual_loop() as loop:
+        loop.gives_up_at = 30 * 86400.0
 
-    def wall() -> float:
-        return START + loop.time()
+        def wall() -> float:
+            return START + loop.time()
 
-    disk.wall = wall  # type: ignore[attr-defined]
-    ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-    ledger.write(lambda connection: intake.take_in(connection, map(_job, range(jobs)), Selection()))
-    rng = random.Random(seed)
-    ledger._writer = GroupWriter(disk, ledger.store, loop, lambda: rng.uniform(0.0005, 0.003))  # type: ignore[assignment]
-    board = Board(clock=Clock(loop.time, wall))
-    stations = Stations(ledger, service, board, config, Course(download=False), rng)  # type: ignore[arg-type]
-    loop.run_until_complete(stations.run())
-    ledger.close()
-    finish_off(loop)
+        disk.wall = wall  # type: ignore[attr-defined]
+        ledger = Ledger.open(disk.folder, SERVICE, inline=True)
+        ledger.write(lambda connection: intake.take_in(connection, map(_job, range(jobs)), Selection()))
+        rng = random.Random(seed)
+        ledger._writer = GroupWriter(disk, ledger.store, loop, lambda: rng.uniform(0.0005, 0.003))  # type: ignore[assignment]
+        board = Board(clock=Clock(loop.time, wall))
+        stations = Stations(ledger, service, board, config, Course(download=False), rng)  # type: ignore[arg-type]
+        loop.run_until_complete(stations.run())
+        ledger.close()
     assert not board.stops, board.stops
     assert len(service.created) == jobs
     return loop

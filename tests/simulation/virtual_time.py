@@ -1,6 +1,8 @@
 """An event loop whose clock jumps: when nothing is ready, it is at once the time of the next timer."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -57,6 +59,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody sleeps here, so nobody need be woken."""
+
+
+@contextmanager
+def virtual_loop(now: float = 0.0) -> Iterator[VirtualLoop]:
+    """A loop that is taken down at the end, however it ends: nothing of it is left for the collector."""
+    loop = VirtualLoop(now)
+    try:
+        yield loop
+    finally:
+        if not loop.is_closed():
+            finish_off(loop)
 
 
 def finish_off(loop: VirtualLoop) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from virtual_disk import SERVICE, Disk, GroupWriter
 from virtual_service import FATAL, FAULTS, LOOK_FAULTS, PRICE, Service, Weather
-from virtual_time import Killed, Stuck, VirtualLoop, finish_off
+from virtual_time import Killed, Stuck, VirtualLoop, finish_off, virtual_loop
 
 import batchgen.drive as drive_module
 import batchgen.ledger as ledger_module
@@ -210,9 +210,13 @@ class World:
     # -- one process -------------------------------------------------------------------------------------------
 
     def _process(self, *, chaos: bool) -> None:
+        with virtual_loop(self.now) as loop:
+            self._live(loop, chaos=chaos)
+
+    def _live(self, loop: VirtualLoop, *, chaos: bool) -> None:
         rng, story, service = self.rng, self.story, self.service
         story.processes += 1
-        loop = self.loop = VirtualLoop(self.now)
+        self.loop = loop
         loop.gives_up_at = self.now + LONGEST
         self.disk.calm()
         self.disk.dead = service.dead = service.fatal_was_read = False

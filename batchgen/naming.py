@@ -1,4 +1,6 @@
-"""Job id -> the name of its video file, the same on every file system and never shared by two job ids.
+"""Names of files: of a job's video, and of a manifest where it is shown.
+
+Job id -> the name of its video, the same on every file system and never shared by two job ids.
 
 A pure function of the job id alone, so that no table of names is needed. Three forms:
 
@@ -16,6 +18,8 @@ import base64
 import hashlib
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?", re.ASCII)
@@ -66,3 +70,24 @@ def _slug(job_id: str) -> str:
 
 def _readable(char: str) -> bool:
     return char in "_-" or unicodedata.ucd_3_2_0.category(char)[0] in "LNM"
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """Path as typed -> the name to show: the file's own, with as many folders before it as tell it from the others.
+
+    What was typed depends on the folder that a run was started in, and may begin with somebody's home folder;
+    results.csv and the page stay true when folders move, and are sent to others.
+
+    >>> short_names(["/home/mia/spring/de.csv", "../autumn/de.csv", "uk.csv"])["/home/mia/spring/de.csv"]
+    'spring/de.csv'
+    """
+    parts = {path: [part for part in re.split(r"[/\\]", path) if part not in {"", "."}] for path in paths}
+    shown: dict[str, str] = {}
+    left, length = list(parts), 1
+    while left:
+        tails = {path: "/".join(parts[path][-length:]) for path in left}
+        taken = Counter(tails.values())
+        alone = [path for path in left if taken[tails[path]] == 1 or length >= len(parts[path])]
+        shown |= {path: tails[path] or path for path in alone}
+        left, length = [path for path in left if path not in shown], length + 1
+    return shown

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from batchgen.job import Result, State
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
 from batchgen.ledger.tasks import NO_OUTPUT
+from batchgen.naming import short_names
 
 _PAGE = 2000
 
@@ -112,11 +113,27 @@ def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Res
     `requests=False` leaves `Result.request` empty: results.csv does not need it, and it is half of the work.
     """
     first = meta_value(connection, "first_position") or 0
+    names = _manifest_names(connection, first)
     for condition, current in ((row.c.position >= first, True), (row.c.position < first, False)):
         after = -1
         while page := _rows_page(connection, condition, after, requests=requests):
             after = page[-1].position
-            yield from _Page(connection, page, current=current).results()
+            yield from _Page(connection, page, names, current=current).results()
+
+
+def _manifest_names(connection: sa.Connection, first_position: int) -> dict[int, str]:
+    """Each manifest's number and the name to show; those of this run and those of earlier ones apart."""
+    of_row = sa.select(row.c.manifest_no).where(row.c.position >= first_position).order_by(row.c.position)
+    first = connection.execute(of_row.limit(1)).scalar() or 0
+    paths = {
+        number: path for number, path in connection.execute(sa.select(manifest.c.manifest_no, manifest.c.name))
+    }
+    shown: dict[int, str] = {}
+    for ours in (True, False):
+        some = {number: path for number, path in paths.items() if (number >= first) is ours}
+        names = short_names(list(some.values()))
+        shown |= {number: names[path] for number, path in some.items()}
+    return shown
 
 
 def _rows_page(
@@ -125,11 +142,10 @@ def _rows_page(
     query = (
         sa.select(
             row.c.position, row.c.number, row.c.job_no, row.c.job_id, row.c.changed, row.c.cells,
-            row.c.problems, manifest.c.name, job.c.job_id.label("current_id"), job.c.provider, job.c.model,
+            row.c.problems, row.c.manifest_no, job.c.job_id.label("current_id"), job.c.provider, job.c.model,
             job.c.scene, job.c.price, job.c.state, job.c.attempts, job.c.error_code, job.c.error,
             (job.c.request if requests else sa.literal("{}")).label("request"),
         )
-        .join(manifest, manifest.c.manifest_no == row.c.manifest_no)
         .outerjoin(job, job.c.job_no == row.c.job_no)
         .where(condition, row.c.position > after)
         .order_by(row.c.position)
@@ -141,8 +157,11 @@ def _rows_page(
 class _Page:
     """Some rows, with what their jobs have: tasks, files, attempts; a query each for the whole page."""
 
-    def __init__(self, connection: sa.Connection, page: Sequence[Any], *, current: bool) -> None:
+    def __init__(
+        self, connection: sa.Connection, page: Sequence[Any], names: Mapping[int, str], *, current: bool
+    ) -> None:
         self._page = page
+        self._names = names
         self._current = current
         self._tasks: dict[int, list[Any]] = defaultdict(list)
         self._files: dict[int, list[Any]] = defaultdict(list)
@@ -166,11 +185,15 @@ class _Page:
                 self._lost[job_no] += price
 
     def results(self) -> Iterator[Result]:
-        return (_invalid_result(one) if one.job_no is None else self._result(one) for one in self._page)
+        names = self._names
+        return (
+            _invalid_result(one, names[one.manifest_no]) if one.job_no is None else self._result(one)
+            for one in self._page
+        )
 
     def _result(self, one: Any) -> Result:
         (
-            _, number, job_no, _, changed, cells, _, name, job_id, provider, model, scene, price, state, attempts,
+            _, number, job_no, _, changed, cells, _, manifest_no, job_id, provider, model, scene, price, state, attempts,
             error_code, error, request,
         ) = one  # fmt: skip
         tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
@@ -179,7 +202,7 @@ class _Page:
         bought = bool(tasks) or lost > 0
         return Result(
             job_id=job_id,
-            manifest=name,
+            manifest=self._names[manifest_no],
             row=number if self._current else None,
             state=shown_state(_STATES[state], changed=bool(changed)),
             task_id=last.task_id if last else "",
@@ -206,11 +229,11 @@ class _Page:
 _STATES = {state.value: state for state in State}
 
 
-def _invalid_result(one: Any) -> Result:
+def _invalid_result(one: Any, name: str) -> Result:
     said = json.loads(one.problems or '{"values": {}, "problems": []}')
     return Result(
         job_id=one.job_id,
-        manifest=one.name,
+        manifest=name,
         row=one.number,
         state=State.INVALID,
         scene=said["values"].get("scene", ""),

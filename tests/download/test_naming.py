@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen.naming import video_name, video_path
+from batchgen.naming import short_names, video_name, video_path
 
 #: Ids that meet on some file system: case, normal forms, devices, separators, our own marks.
 NASTY = [
@@ -156,3 +156,18 @@ def test_many_jobs_are_spread_over_folders(n: int) -> None:
         sizes[int(path.parts[1], 16)] += 1
     assert max(sizes) < 150
     assert video_path("job-7", 1, many=True).parent == video_path("job-7", 2, many=True).parent
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        (["/home/mia/work/spring.csv"], ["spring.csv"]),
+        (["../../spring.csv", "./autumn.csv"], ["spring.csv", "autumn.csv"]),
+        (["C:\\Users\\mia\\de\\jobs.csv", "C:\\Users\\mia\\fr\\jobs.csv"], ["de/jobs.csv", "fr/jobs.csv"]),
+        (["jobs.csv", "old/jobs.csv", "uk.csv"], ["jobs.csv", "old/jobs.csv", "uk.csv"]),
+        (["jobs.csv", "./jobs.csv", "-"], ["jobs.csv", "jobs.csv", "-"]),
+    ],
+)
+def test_a_manifest_is_shown_by_its_name_and_what_tells_it_apart(typed: list[str], shown: list[str]) -> None:
+    """The folders on the way there say nothing about the row, and whose home they are is nobody's business."""
+    assert [short_names(typed)[path] for path in typed] == shown

@@ -25,6 +25,7 @@ from batchgen.file_answer import (
     check_range,
     kind_of,
     note_of,
+    says_its_end,
     size_of,
     too_large,
 )
@@ -119,9 +120,8 @@ async def _download(files: FileHost, url: str, part: Part, target: Path, limits:
     while True:
         resumed = part.length > 0
         try:
-            if not part.note.is_complete(url):
-                await _fetch(files, url, part, limits)
-            return await _finish(part, target)
+            all_there = part.note.is_complete(url) or await _fetch(files, url, part, limits)
+            return await _finish(part, target, all_there=all_there)
         except AgainFromStart:
             if not resumed:
                 message = "the file host's answer contradicts itself about the video's length"
@@ -141,8 +141,8 @@ async def _download(files: FileHost, url: str, part: Part, target: Path, limits:
             await limits.sleep(max(pause, min(error.retry_after or 0.0, 120.0)))
 
 
-async def _fetch(files: FileHost, url: str, part: Part, limits: Limits) -> None:
-    """One answer of the file host into the part, until the part is complete."""
+async def _fetch(files: FileHost, url: str, part: Part, limits: Limits) -> bool:
+    """One answer of the file host into the part. False when only its structure can tell whether all of it came."""
     validator = part.note.validator(url) if part.length else ""
     asked = part.length if validator else 0
     headers = {"Range": f"bytes={asked}-", "If-Range": validator} if asked else {}
@@ -155,6 +155,7 @@ async def _fetch(files: FileHost, url: str, part: Part, limits: Limits) -> None:
                 await _in_thread(part.begin, note_of(url, answer.headers))
             await _check_room(part, limits)
             await _read_body(answer, part, limits)
+            return answer.status == 206 or says_its_end(answer.headers)
     except FileRefused as error:
         raise DownloadError("refused", str(error)) from None
     except FileTrouble as error:
@@ -215,8 +216,13 @@ async def _write(part: Part, waiting: bytearray) -> None:
         waiting.clear()
 
 
-async def _finish(part: Part, target: Path) -> Downloaded:
+async def _finish(part: Part, target: Path, *, all_there: bool) -> Downloaded:
     found = await _in_thread(_read_video, part)
+    if isinstance(found, Flaw) and not all_there:  # a cut like any other: gone on with, or fetched again
+        message = (
+            f"the connection ended after {part.length} bytes that are no whole video: the file {found.message}"
+        )
+        raise DownloadError("network", message)
     if isinstance(found, Flaw):
         await _in_thread(part.begin, Note())
         raise DownloadError("not_a_video", f"the file host sent no whole video: the file {found.message}")

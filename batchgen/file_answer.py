@@ -87,6 +87,15 @@ def note_of(url: str, headers: Mapping[str, str]) -> Note:
     return Note.of(url, etag=etag, last_modified=modified, date=date, total=total)
 
 
+def says_its_end(headers: Mapping[str, str]) -> bool:
+    """Whether a whole answer tells where it ends, so that a cut is noticed while it is read (RFC 9112, 6.3).
+
+    Without a length and without chunks it ends where the connection does: then only the video's own structure
+    tells a cut.
+    """
+    return bool(_header(headers, "content-length") or _header(headers, "transfer-encoding"))
+
+
 def _header(headers: Mapping[str, str], name: str) -> str:
     return headers.get(name, "").strip()
 

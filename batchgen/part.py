@@ -87,6 +87,7 @@ class Part:
     def write(self, data: bytes) -> None:
         """Append; raises OSError when the disk refuses."""
         view = memoryview(data)
+        self._file.seek(self.length)  # it may have been read meanwhile
         while view:
             view = view[self._file.write(view) :]
         self.length += len(data)

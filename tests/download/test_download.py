@@ -274,10 +274,29 @@ def test_a_body_without_length_is_taken_whole(target: Path) -> None:
         target.unlink()
 
 
-def test_a_cut_body_without_length_is_no_video(target: Path) -> None:
-    ended = fetch(target, [lambda _: [head("200 OK", Connection="close"), VIDEO[:-5]]])
-    assert ended.error.kind == "not_a_video"
+def until_closed(data: bytes, **headers: str | int) -> Play:
+    """200 without a length: it ends where the connection does."""
+    return lambda _: [head("200 OK", Connection="close", **headers), data]
+
+
+def test_a_cut_body_without_length_is_gone_on_with_like_any_other_cut(target: Path) -> None:
+    """From where it ended where the host can do that, else from the start; in the same run."""
+    plays = [until_closed(VIDEO[:5000], **TAG), ranged(VIDEO, **TAG)]
+    ended = fetch(target, plays)
+    assert target.read_bytes() == VIDEO
+    assert ended.ranges == [(None, None), ("bytes=5000-", '"one"')]
+    target.unlink()
+    ended = fetch(target, [until_closed(VIDEO[:5000]), until_closed(VIDEO)])
+    assert target.read_bytes() == VIDEO
+    assert ended.ranges == [(None, None)] * 2
+    assert len(ended.slept) == 1
+
+
+def test_a_body_without_length_that_is_always_cut_is_given_up_after_the_usual_tries(target: Path) -> None:
+    ended = fetch(target, [until_closed(VIDEO[:-5])])
+    assert ended.error.kind == "network"
     assert "cut off" in ended.error.message
+    assert len(ended.requests) == 3
     assert left(target) == []
 
 

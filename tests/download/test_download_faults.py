@@ -44,7 +44,7 @@ ALWAYS = {
     "file-redirect@ftp": "refused",
     "file-redirect@loop": "refused",
     "file-no-length": "",
-    "file-no-length-cut": "not_a_video",
+    "file-no-length-cut": "network",
     "file-chunked": "",
     "file-slow": "",
     "file-hang": "network",

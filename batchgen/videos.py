@@ -12,10 +12,11 @@ from pathlib import Path
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.download import Downloaded, DownloadError, is_whole
 from batchgen.errors import LedgerWriteError
-from batchgen.job import Look
+from batchgen.job import Look, TaskStatus
 from batchgen.ledger import Ledger
 from batchgen.ledger.tasks import NO_OUTPUT, Fetched, Video, videos_page
 from batchgen.naming import video_path
+from batchgen.poll import URL_LIFE
 
 PAGE = 1000
 
@@ -134,9 +135,8 @@ class Fetcher:
         """The videos of a task that had named none when it ended: the service is asked once more."""
         look = await self._ask(video.task_id)
         urls = look.status.video_urls if look.status is not None else ()
-        if urls:
-            await self._ledger.fresh_urls(video.task_no, urls)
-            self._board.dirty = True
+        if look.status is not None and urls:
+            await self._note_urls(video.task_no, look.status)
         else:
             words = "the service still names no video"
             self._board.event("download_failed", job_id=video.job_id, why=NO_OUTPUT, message=words)
@@ -153,9 +153,17 @@ class Fetcher:
             look = await self._ask(video.task_id)
             if look.status is None or len(look.status.video_urls) < video.n:
                 raise
-            await self._ledger.fresh_urls(video.task_no, look.status.video_urls)
+            await self._note_urls(video.task_no, look.status)
             video = replace(video, url=look.status.video_urls[video.n - 1])
             return video, await self._download(video.url, target)
+
+    async def _note_urls(self, task_no: int, status: TaskStatus) -> None:
+        """Newer URLs, with a life of their own."""
+        expires_at = status.expires_at
+        if expires_at is None:
+            expires_at = self._board.clock.wall() + URL_LIFE
+        await self._ledger.fresh_urls(task_no, status.video_urls, expires_at)
+        self._board.dirty = True
 
     async def _failed(self, video: Video, path: str, error: DownloadError | OSError) -> None:
         kind = error.kind if isinstance(error, DownloadError) else "disk"

@@ -181,9 +181,9 @@ class Ledger:
         await self._writer.write(tasks.fetched, file)
         failpoint.reached("fetched.after")
 
-    async def fresh_urls(self, task_no: int, urls: tuple[str, ...]) -> None:
-        """Replace a succeeded task's URLs by newer ones."""
-        await self._writer.write(tasks.fresh_urls, (task_no, urls))
+    async def fresh_urls(self, task_no: int, urls: tuple[str, ...], expires_at: float) -> None:
+        """Replace a succeeded task's URLs by newer ones, which live until `expires_at`."""
+        await self._writer.write(tasks.fresh_urls, (task_no, urls, expires_at))
 
     # -- everything else ------------------------------------------------------------------------------------
 

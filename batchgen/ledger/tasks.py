@@ -212,10 +212,10 @@ def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:
     return [None] * len(some)
 
 
-def fresh_urls(connection: sa.Connection, some: Sequence[tuple[int, tuple[str, ...]]]) -> list[None]:
-    """Replace the URLs of succeeded tasks by newer ones that the service gave; some had none before."""
-    for task_no, urls in some:
-        values = {"video_urls": json.dumps(urls)}
+def fresh_urls(connection: sa.Connection, some: Sequence[tuple[int, tuple[str, ...], float]]) -> list[None]:
+    """Replace the URLs of succeeded tasks and when they die by what the service gave now; some had none before."""
+    for task_no, urls, expires_at in some:
+        values = {"video_urls": json.dumps(urls), "expires_at": expires_at}
         where = (task.c.task_no == task_no) & (task.c.state == State.SUCCEEDED.value)
         connection.execute(sa.update(task).where(where).values(values))
         number = sa.select(task.c.job_no).where(where).scalar_subquery()

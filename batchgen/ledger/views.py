@@ -82,16 +82,18 @@ def shown_state(state: State, *, changed: bool) -> State:
 
 def files_missing(connection: sa.Connection) -> int:
     """Videos of selected succeeded jobs that were never whole on disk."""
-    wanted = sa.func.json_array_length(task.c.video_urls)
+    wanted, have, some = _not_here()
+    query = sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0)).join(job, job.c.job_no == task.c.job_no)
+    return int(connection.execute(query.where(some)).scalar_one())
+
+
+def _not_here() -> tuple[sa.ColumnElement[int], sa.ScalarSelect[int], sa.ColumnElement[bool]]:
+    """(videos that a task names, those on disk, the condition that some of a selected job are not)."""
+    wanted: sa.ColumnElement[int] = sa.func.json_array_length(task.c.video_urls)
     have = (
         sa.select(sa.func.count()).where(video.c.task_no == task.c.task_no, video.c.sha256 != "").scalar_subquery()
     )
-    query = (
-        sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0))
-        .join(job, job.c.job_no == task.c.job_no)
-        .where(task.c.state == State.SUCCEEDED.value, job.c.selected == 1, wanted > have)
-    )
-    return int(connection.execute(query).scalar_one())
+    return wanted, have, (task.c.state == State.SUCCEEDED.value) & (job.c.selected == 1) & (wanted > have)
 
 
 def without_output(connection: sa.Connection) -> int:
@@ -102,9 +104,8 @@ def without_output(connection: sa.Connection) -> int:
 
 def urls_die_at(connection: sa.Connection) -> float | None:
     """When the first URL of a video that is not on disk dies; None when all are here."""
-    here = sa.exists().where(video.c.task_no == task.c.task_no, video.c.sha256 != "")
-    query = sa.select(sa.func.min(task.c.expires_at)).where(task.c.state == State.SUCCEEDED.value, ~here)
-    return connection.execute(query).scalar()
+    query = sa.select(sa.func.min(task.c.expires_at)).join(job, job.c.job_no == task.c.job_no)
+    return connection.execute(query.where(_not_here()[2])).scalar()
 
 
 def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Result]:
@@ -125,9 +126,7 @@ def _manifest_names(connection: sa.Connection, first_position: int) -> dict[int,
     """Each manifest's number and the name to show; those of this run and those of earlier ones apart."""
     of_row = sa.select(row.c.manifest_no).where(row.c.position >= first_position).order_by(row.c.position)
     first = connection.execute(of_row.limit(1)).scalar() or 0
-    paths = {
-        number: path for number, path in connection.execute(sa.select(manifest.c.manifest_no, manifest.c.name))
-    }
+    paths = {one.manifest_no: one.name for one in connection.execute(sa.select(manifest))}
     shown: dict[int, str] = {}
     for ours in (True, False):
         some = {number: path for number, path in paths.items() if (number >= first) is ours}
@@ -193,8 +192,8 @@ class _Page:
 
     def _result(self, one: Any) -> Result:
         (
-            _, number, job_no, _, changed, cells, _, manifest_no, job_id, provider, model, scene, price, state, attempts,
-            error_code, error, request,
+            _, number, job_no, _, changed, cells, _, manifest_no, job_id, provider, model, scene, price, state,
+            attempts, error_code, error, request,
         ) = one  # fmt: skip
         tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
         last = tasks[-1] if tasks else None

@@ -75,6 +75,21 @@ def test_addresses_that_expired_meanwhile_are_renewed_by_collect(start: Start) -
     batch.check()
 
 
+def test_a_fresh_address_has_a_life_of_its_own(start: Start) -> None:
+    """results.csv says when the address that stands there dies, not when the one before it did."""
+    batch = start(1, faults=("several-urls@2:#1",), fresh_urls=True)
+    batch.run("--no-download")
+    batch.write_ledger("UPDATE task SET expires_at = 1000000000")
+    assert "died at 2001-09-09" in batch.command("status", batch.out).out
+    batch.sandbox.change(faults=("file-error@403:#1", "file-html:#3"))
+    assert batch.collect().exit == 7  # the second video can't be had now
+    assert batch.line()["expires_at"] > batch.line()["finished_at"]
+    said = batch.command("status", batch.out).out
+    assert "1 video" in said
+    assert "dies at" in said
+    batch.check()
+
+
 def test_a_task_with_several_videos_has_a_file_for_each(start: Start) -> None:
     batch = start(2, faults=("several-urls@3:*number 1",))
     assert batch.run().exit == 0

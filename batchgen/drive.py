@@ -16,18 +16,20 @@ from batchgen.api import Api
 from batchgen.api.files import FileHost
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.config import Config
+from batchgen.dispatch import Dispatcher
 from batchgen.download import Downloaded, download
 from batchgen.errors import BatchgenError, Exit
 from batchgen.job import State, TaskStatus
 from batchgen.ledger import Ledger, Store, views
 from batchgen.ledger.attempts import recent_begins
 from batchgen.ledger.tasks import OpenTask, Video, open_tasks
+from batchgen.lessons import Lessons
 from batchgen.outputs import read_page, write_results_csv
 from batchgen.pacing import Away, Durations, Failures, PollPacer, PollSchedule, SubmitPacer
 from batchgen.poll import Poller
 from batchgen.progress import Progress
 from batchgen.secret import Secret
-from batchgen.submit import SubmitSettings, Submitter
+from batchgen.submit import Submitter
 from batchgen.videos import Fetcher, FetchSettings
 
 #: Above this many jobs, videos go into sub-folders.
@@ -98,15 +100,19 @@ class Drive:
             ask=api.task,
             settings=FetchSettings(at_once=config.downloads, many=sum(board.states.values()) > MANY_JOBS),
         )
-        self.submitter = Submitter(
+        away = Away(rng=rng)
+        self._lessons = Lessons(board, self._submit_pacer, away, Failures(config.max_failures), self._accepted)
+        submitter = Submitter(
             ledger,
             api,
             board,
             self._submit_pacer,
-            away=Away(rng=rng),
-            failures=Failures(config.max_failures),
-            settings=SubmitSettings(course.limit, config.post_timeout, config.idempotent, course.wait),
-            accepted=self._accepted,
+            self._lessons,
+            post_timeout=config.post_timeout,
+            idempotent=config.idempotent,
+        )
+        self.dispatcher = Dispatcher(
+            ledger, api, board, self._submit_pacer, away, submitter, limit=course.limit, wait=course.wait
         )
 
     async def _download(self, url: str, target: Path) -> Downloaded:
@@ -118,11 +124,11 @@ class Drive:
 
     def _task_ended(self, task: OpenTask, status: TaskStatus) -> None:
         self._submit_pacer.ended(self._board.clock.now())
-        self.submitter.wake.set()
+        self.dispatcher.wake.set()
         if status.state is State.OVERDUE:
             return
         video = status.state is State.SUCCEEDED and bool(status.video_urls)
-        self.submitter.job_ended(ok=video)
+        self._lessons.job_ended(ok=video)
         if video and self._course.download:
             for n, url in enumerate(status.video_urls, start=1):
                 known = (task.task_no, task.task_id, task.job_id, n, url, "", 0, "")
@@ -131,7 +137,7 @@ class Drive:
     def interrupt(self) -> None:
         """Ctrl-C once: no POST begins any more, what was sent is seen to its end."""
         self._board.stop(Stop.INTERRUPTED, "Interrupted.")
-        self.submitter.wake.set()
+        self.dispatcher.wake.set()
         self.poller.interrupt()
 
     async def run(self) -> None:
@@ -158,7 +164,7 @@ class Drive:
         stopping = asyncio.create_task(self._interrupted())
         try:
             if self._course.submit:
-                await self.submitter.run()
+                await self.dispatcher.run()
             self.poller.finish()
             await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await polling
@@ -180,7 +186,7 @@ class Drive:
     async def _interrupted(self) -> None:
         while not self._board.interrupted:
             await self._board.stopped.wait()
-            self.submitter.wake.set()  # it may wait for room, and nothing that makes room need come any more
+            self.dispatcher.wake.set()  # it may wait for room, and nothing that makes room need come any more
             if not self._board.interrupted:
                 self._board.stopped.clear()
 

@@ -3,26 +3,23 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from batchgen import failpoint, intake
+from batchgen.ahead import Preview, RunOptions, look_ahead, over_cap, take_in
 from batchgen.board import Board, Stop
-from batchgen.check import ReadOptions, Survey, find_manifests, jobs, survey
+from batchgen.check import find_manifests
 from batchgen.config import KEY_VARIABLE, Config, key_from_environment
 from batchgen.drive import Course, drive
-from batchgen.errors import CapError, Exit, ManifestError, UsageError
+from batchgen.errors import Exit, UsageError
 from batchgen.events import Events
-from batchgen.job import InvalidRow, Job
-from batchgen.ledger import CapReached, Ledger, Store, views
-from batchgen.ledger.attempts import set_cap
-from batchgen.ledger.people import note
-from batchgen.ledger.rows import knows_task, pending_sum
-from batchgen.ledger.store import ledger_path, meta_value, set_meta_value
+from batchgen.ledger import Ledger, Store, views
+from batchgen.ledger.rows import pending_sum
+from batchgen.ledger.store import meta_value
 from batchgen.outputs import write_report_html, write_results_csv
 from batchgen.place import out_for
-from batchgen.plan import Decision, Plan, Selection
+from batchgen.plan import Plan
 from batchgen.pricing import PriceTable
 from batchgen.progress import Progress
 from batchgen.secret import Secret
@@ -31,27 +28,6 @@ from batchgen.status import Status
 SANDBOX_SERVICE = "sandbox"
 #: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
 MOST_ON_A_PAGE = 100_000
-
-
-class ManifestProblems(ManifestError):
-    """Rows have problems; `survey` has all of them."""
-
-    def __init__(self, found: Survey) -> None:
-        has = "has" if found.invalid == 1 else "have"
-        what = f"{found.invalid:,} of {found.rows:,} rows {has} problems" if found.invalid else "there are no rows"
-        hint = "Correct them, or run the good rows with --only-valid."
-        if found.file_problems:
-            what, hint = "a manifest can't be used as it is", "Correct what is said above, and run it again."
-        super().__init__(f"Nothing was submitted: {what}.", code="problems", hint=hint)
-        self.survey = found
-
-
-class OverCap(CapError):
-    """The plan does not fit under the cap."""
-
-    def __init__(self, message: str, plan: Plan, *, hint: str) -> None:
-        super().__init__(message, code="over_cap", hint=hint)
-        self.plan = plan
 
 
 class NotConfirmed(UsageError):
@@ -64,46 +40,6 @@ class NotConfirmed(UsageError):
             hint="Run it again when you are ready." if asked else "Add --yes to run without being asked.",
         )
         self.plan = plan
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What `run` takes besides settings. `confirm` shows a plan and answers whether to go on (None: --yes)."""
-
-    out: Path | None = None
-    sandbox: bool = False
-    only_valid: bool = False
-    limit: int | None = None
-    selection: Selection = field(default_factory=Selection)
-    read: ReadOptions = field(default_factory=ReadOptions)
-    dry_run: bool = False
-    fill_cap: bool = False
-    resubmit_changed: bool = False
-    wait: bool = True
-    download: bool = True
-    progress: str = "none"
-    confirm: Callable[["Preview"], bool] | None = None
-    tell: Callable[[str], None] = lambda _sentence: None
-    ask_key: Callable[[], Secret | None] = lambda: None
-    sandbox_options: Any = None
-    watch: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What is shown before money is spent."""
-
-    out: Path
-    survey: Survey
-    plan: Plan
-    cap: int | None
-    room: int | None
-    taken_in: bool = False
-    limit: int | None = None
-
-    @property
-    def fits(self) -> bool:
-        return self.room is None or self.plan.to_submit.credits <= self.room
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +62,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     for sentence in preview.survey.notes:
         options.tell(sentence)
     if not preview.fits and not options.fill_cap:
-        raise _over_cap(preview)
+        raise over_cap(preview)
     if options.dry_run:
         return preview
     to_submit = preview.plan.to_submit.jobs
@@ -135,147 +71,12 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     with service(out, config, options) as (base_url, key, name):
         ledger = Ledger.open(out, name)
         try:
-            _take_in(ledger, paths, preview, prices, config, options)
+            take_in(ledger, paths, preview, prices, config, options)
             course = Course(True, options.limit, options.wait, options.download, watch=options.watch)
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
     return finish(out, stops, options, preview, ledger.recovered)
-
-
-def look_ahead(
-    paths: Sequence[Path | str], out: Path, prices: PriceTable, config: Config, options: RunOptions
-) -> Preview:
-    """Read and check everything, and work out the plan; opens no connection and writes nothing."""
-    store = Store.read(out) if ledger_path(out).exists() else None
-    try:
-        with _reading(store) as connection:
-            knows = None if connection is None else lambda task_id: knows_task(connection, task_id)
-            found = survey(paths, options.read, prices, known_task_ids=knows)
-            if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
-                raise ManifestProblems(found)
-            _check_columns(options.selection, found)
-            known = connection is not None and is_taken_in(connection, found, options)
-            if connection is not None and known:
-                plan = intake.unchanged(connection, found.invalid)
-            elif connection is None and not options.selection.conditions:
-                plan = _all_new(found)
-            else:
-                items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
-                again = options.resubmit_changed
-                plan = intake.preview(connection, items, options.selection, resubmit_changed=again)
-            credits = None if connection is None else views.credits(connection)  # noqa: A001
-    finally:
-        if store is not None:
-            store.close()
-    cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
-    counted = credits.counted if credits else 0
-    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known, options.limit)
-
-
-def _all_new(found: Survey) -> Plan:
-    """The plan where there is no ledger yet: every good row is submitted."""
-    plan = Plan(rows=found.rows, invalid=found.invalid)
-    for scene, (count, _, amount) in found.by_scene.items():
-        plan.add(Decision.NEW, scene, amount, count)
-    return plan
-
-
-def is_taken_in(connection: Any, found: Survey, options: RunOptions) -> bool:
-    """Whether the ledger has just these rows already, as their jobs and chosen in the same way: then none need be
-    read again.
-    """
-    return not options.resubmit_changed and meta_value(connection, "taken_in") == _mark(found, options)
-
-
-def _mark(found: Survey, options: RunOptions) -> list[Any]:
-    return [found.digest, [list(one) for one in options.selection.conditions]]
-
-
-@contextmanager
-def _reading(store: Store | None) -> Iterator[Any]:
-    if store is None:
-        yield None
-        return
-    with store.begin() as connection:
-        yield connection
-
-
-def _check_columns(selection: Selection, found: Survey) -> None:
-    known = {column for columns in found.columns.values() for column in columns}
-    if missing := selection.missing_columns(known):
-        raise UsageError(
-            f"--select names the column {missing[0]!r}, which no manifest has.",
-            code="no_such_column",
-            hint="The columns are: " + ", ".join(sorted({"id", "provider", "model", "scene", *known})) + ".",
-        )
-
-
-def _over_cap(preview: Preview) -> OverCap:
-    wanted, room = preview.plan.to_submit.credits, max(0, preview.room or 0)
-    return OverCap(
-        f"The plan needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
-        preview.plan,
-        hint="Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit.",
-    )
-
-
-def _take_in(
-    ledger: Ledger,
-    paths: Sequence[Path | str],
-    preview: Preview,
-    prices: PriceTable,
-    config: Config,
-    options: RunOptions,
-) -> None:
-    """Write rows and jobs into the ledger, in one transaction, and the cap with them."""
-    columns = list(dict.fromkeys(name for some in preview.survey.columns.values() for name in some))
-
-    def change(connection: Any) -> None:
-        failpoint.reached("take_in.before")
-        if config.max_credits.said:
-            change_cap(connection, config.max_credits.credits)
-        if preview.taken_in and is_taken_in(connection, preview.survey, options):
-            return
-        position = intake.next_position(connection)
-        items: Iterator[Job | InvalidRow] = jobs(
-            paths,
-            options.read,
-            prices,
-            known_task_ids=lambda task_id: knows_task(connection, task_id),
-            surveyed=preview.survey,
-        )
-        plan = intake.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)
-        if plan.to_submit != preview.plan.to_submit or plan.rows != preview.plan.rows:
-            raise ManifestError(
-                "The manifest changed while it was read; nothing was submitted.",
-                code="manifest_changed",
-                hint="Save it, close the program that writes it, and run again.",
-            )
-        set_meta_value(connection, "first_position", position)
-        set_meta_value(connection, "columns", columns)
-        set_meta_value(connection, "price_version", prices.version)
-        # A row that was edited while its job runs or is in doubt is compared anew by each run.
-        set_meta_value(connection, "taken_in", None if plan.differing else _mark(preview.survey, options))
-
-    ledger.write(change)
-    failpoint.reached("take_in.after")
-
-
-def change_cap(connection: Any, cap: int | None) -> None:
-    """Store the cap of an OUT. Raises CapError when more is spent already."""
-    before = views.credits(connection)
-    if before.cap == cap:
-        return
-    try:
-        set_cap(connection, cap)
-    except CapReached:
-        raise CapError(
-            f"{before.counted:,} credits are spent or reserved already, more than the cap of {cap:,}.",
-            code="cap_below_spent",
-            hint="Nothing was submitted. Name a higher cap, or none.",
-        ) from None
-    note(connection, intake.person(), "cap", was=before.cap, now=cap)
 
 
 @contextmanager
@@ -367,8 +168,6 @@ def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[An
 
 def _as_before(out: Path, options: RunOptions) -> RunOptions:
     """The same service as the ledger's: a sandbox's OUT goes on in the sandbox without being told."""
-    from dataclasses import replace
-
     with Store.read(out) as store, store.begin() as connection:
         sandbox = meta_value(connection, "service") == SANDBOX_SERVICE
     return replace(options, sandbox=sandbox)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from batchgen.ahead import Preview, RunOptions
 from batchgen.check import ReadOptions, Survey, find_manifests, survey
 from batchgen.config import Config
-from batchgen.flow import Ended, Preview, RunOptions
+from batchgen.flow import Ended
 from batchgen.flow import run as run_manifests
 from batchgen.ledger import Store, views
 from batchgen.plan import Selection

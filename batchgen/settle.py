@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchgen.ahead import change_cap
 from batchgen.config import Cap
 from batchgen.errors import CapError, UsageError
-from batchgen.flow import SANDBOX_SERVICE, change_cap
+from batchgen.flow import SANDBOX_SERVICE
 from batchgen.intake import person
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Ledger, Store, people, views

@@ -106,7 +106,7 @@ def _confirm(question: str) -> bool:
 @shared.quiet
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
-    from batchgen import flow, settle
+    from batchgen import ahead, flow, settle
     from batchgen.cli.run import _ask_key, end
     from batchgen.progress import Progress
     from batchgen.wording import count
@@ -131,7 +131,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         return int(Exit.OK)
     if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
         raise UsageError("Nothing was submitted.", code="declined")
-    options = flow.RunOptions(
+    options = ahead.RunOptions(
         wait=not flags["no_wait"],
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
@@ -152,11 +152,11 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.quiet
 def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
-    from batchgen import flow
+    from batchgen import ahead, flow
     from batchgen.cli.run import _ask_key, _tell_page, end
     from batchgen.progress import Progress
 
-    options = flow.RunOptions(
+    options = ahead.RunOptions(
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,

@@ -42,7 +42,7 @@ def run_command(**flags: Any) -> int:
 
     Running the same command again resumes: what was paid is never paid twice.
     """  # fmt: skip
-    from batchgen import flow
+    from batchgen import ahead, flow
     from batchgen.check import ReadOptions
     from batchgen.plan import Selection
     from batchgen.progress import Progress
@@ -51,7 +51,7 @@ def run_command(**flags: Any) -> int:
     try:
         config = shared.config_of(flags)
         read = ReadOptions(encoding=flags["encoding"], sheet=flags["sheet"], own=tuple(flags["own"]))
-        options = flow.RunOptions(
+        options = ahead.RunOptions(
             out=flags["out"],
             sandbox=flags["sandbox"],
             only_valid=flags["only_valid"],
@@ -70,9 +70,9 @@ def run_command(**flags: Any) -> int:
             watch=_tell_page if flags["watch"] else None,
         )
         ended = flow.run(flags["manifests"], config, options)
-    except flow.ManifestProblems as error:
+    except ahead.ManifestProblems as error:
         return problems(error, as_json=as_json)
-    if isinstance(ended, flow.Preview):
+    if isinstance(ended, ahead.Preview):
         return _dry_run(ended, as_json=as_json)
     return end(ended, as_json=as_json)
 

@@ -20,7 +20,7 @@ SLOT_MARGIN = 0.006
 #: How much longer than stated the window is in which begins are counted.
 WINDOW_MARGIN = 0.002
 #: The most that the slots are widened to when POSTs are squeezed together on their way.
-WIDEST = 0.08
+WIDEST = 0.2
 #: A begin that is at most this late keeps its slot; a later one is idle time, which is never made up for.
 CATCH_UP = 0.05
 #: At most this many instants are remembered; a limit with more is kept in equally strict shorter windows.

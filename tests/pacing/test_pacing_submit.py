@@ -56,6 +56,46 @@ def test_retry_after_holds_for_everybody() -> None:
     assert one.wait(now + 7.5) == 0
 
 
+def told_and_throttled(after: int) -> SubmitPacer:
+    """20 a second as told; the service throttles the POST that follows `after` accepted ones."""
+    one = pacer(rate=Rate(20, 1.0))
+    now = accept(one, after)
+    now += one.wait(now) or 0.0
+    one.throttled(now + 0.01, "rate", 1.0, {}, one.begin(now))
+    return one
+
+
+def pace(pacer: SubmitPacer, now: float, count: int = 41) -> float:
+    """Begins a second from the first to the last of so many accepted POSTs."""
+    first = accept(pacer, 1, now)
+    return (count - 1) / (accept(pacer, count - 1, first) - first)
+
+
+def test_posts_squeezed_together_on_their_way_do_not_slow_a_told_rate() -> None:
+    """Just as many were sent as told, and the service saw one too many: slots are widened, by little."""
+    one = told_and_throttled(after=60)
+    assert one.wait(3.2) == pytest.approx(1.0, abs=0.3), "Retry-After holds all the same"
+    assert 0.98 * 20 <= pace(one, 10.0) < 0.994 * 20
+
+
+def test_a_service_that_takes_less_than_told_is_believed() -> None:
+    """The eleventh POST of a second is throttled where 20 were told: no more than about ten are sent from then on."""
+    assert pace(told_and_throttled(after=10), 10.0) <= 10.5
+
+
+def test_a_told_limit_counts_from_when_a_post_really_left() -> None:
+    """The first of two a second leaves 200 ms late: the third follows a second after that, not after the plan."""
+    one = pacer(rate=Rate(2, 1.0))
+    first = one.begin(0.0)
+    one.left(0.2, first)
+    second = one.wait(0.2)
+    assert second is not None
+    one.left(0.2 + second, one.begin(0.2 + second))
+    third = one.wait(0.9)
+    assert third is not None
+    assert 0.9 + third >= 0.2 + 1.0
+
+
 def test_many_throttled_answers_at_once_are_one_event() -> None:
     """Eight POSTs under way together, all throttled: the rate falls as after one."""
     rates = []

@@ -16,13 +16,15 @@ from world import key_pattern, make_world
 from batchgen.api import Api
 from batchgen.board import Board, Clock
 from batchgen.check import ReadOptions, jobs
+from batchgen.dispatch import Dispatcher
 from batchgen.intake import take_in
 from batchgen.ledger import Ledger
+from batchgen.lessons import Lessons
 from batchgen.pacing import Away, Failures, SubmitPacer
 from batchgen.plan import Selection
 from batchgen.pricing import PriceTable
 from batchgen.secret import Secret
-from batchgen.submit import SubmitSettings, Submitter
+from batchgen.submit import Submitter
 
 SEED = 20265
 
@@ -98,10 +100,9 @@ async def _submit(ledger: Ledger, base_url: str, key: str, wall) -> None:  # typ
     api = Api(base_url, Secret(key))
     board = Board(clock=Clock(wall=wall))
     pacer = SubmitPacer(rate=None, max_in_flight=None, now=time.monotonic(), wall=wall())
-    station = Submitter(
-        ledger, api, board, pacer, away=Away(rng=random.Random(1)), failures=Failures(), settings=SubmitSettings(),
-        accepted=lambda _task: None,
-    )  # fmt: skip
+    away = Away(rng=random.Random(1))
+    submitter = Submitter(ledger, api, board, pacer, Lessons(board, pacer, away, Failures(), lambda _task: None))
+    station = Dispatcher(ledger, api, board, pacer, away, submitter)
     try:
         await station.run()
     finally:

@@ -16,6 +16,7 @@ from virtual_world import imagined, simulate
 import batchgen.ledger as ledger_module
 from batchgen import intake, plan, poll, reply
 from batchgen.board import Board, Stop
+from batchgen.dispatch import Dispatcher
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger, attempts, people, rows, tasks
 from batchgen.ledger.prepared import Prepared
@@ -77,9 +78,9 @@ def forbids_nothing_in_the_store(disk: Disk) -> list[Patch]:
         .where(job.c.job_no == sa.bindparam("no"))
         .values(state=State.SUBMITTING.value, attempts=job.c.attempts + 1)
     )
-    real = Submitter._next
+    real = Dispatcher._next
 
-    def twice(self: Submitter) -> Any:
+    def twice(self: Dispatcher) -> Any:
         one = real(self)
         if one is not None and one not in self._again and not getattr(self, "_done_twice", False):
             self._done_twice = True  # type: ignore[attr-defined]
@@ -87,7 +88,7 @@ def forbids_nothing_in_the_store(disk: Disk) -> list[Patch]:
         return one
 
     assert without_index != template
-    return [(disk, "_template", without_index), (attempts, "_SUBMITTING", submitting), (Submitter, "_next", twice)]
+    return [(disk, "_template", without_index), (attempts, "_SUBMITTING", submitting), (Dispatcher, "_next", twice)]
 
 
 @mutant
@@ -127,8 +128,8 @@ def settled(change: Callable[[Outcome], Outcome]) -> list[Patch]:
     """What is made of an outcome, with one case changed."""
     real = Submitter._settle
 
-    async def settle(self: Submitter, job: Any, attempt: Any, outcome: Outcome, *rest: Any) -> None:
-        await real(self, job, attempt, change(outcome), *rest)
+    async def settle(self: Submitter, job: Any, attempt: Any, outcome: Outcome, *rest: Any) -> Any:
+        return await real(self, job, attempt, change(outcome), *rest)
 
     return [(Submitter, "_settle", settle)]
 

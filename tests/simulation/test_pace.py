@@ -36,6 +36,15 @@ def test_a_told_rate_holds_exactly_and_is_used_to_the_full(
     assert service.used() >= 0.99 * count / seconds
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_way_that_squeezes_posts_together_costs_little(disk: Disk, seed: int) -> None:
+    """Where the way there varies by 15 ms, slots are widened by just about that, after two or three refusals."""
+    service = Steady(random.Random(seed), window=1.0, most=20, answers_in=(0.020, 0.050))
+    run(disk, service, 400, Config(rate=Rate(20, 1.0)), seed)
+    assert service.throttled <= 4
+    assert service.used() >= 0.96 * 20
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_an_untold_rate_is_found(disk: Disk, seed: int) -> None:
     """A sliding window of 40 in 2 s, 429 with Retry-After: 90 % of it used, at most 2 % of the POSTs refused."""

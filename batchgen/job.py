@@ -88,19 +88,24 @@ class Row:
 
     def text(self, column: str) -> str:
         """What the row says under a column name, as text: a cell, `options.NAME`, or a known key. "" is blank."""
-        if column in self.cells:
-            return self.cells[column]
-        value = self.values.get(column)
-        if value is None and column.startswith("options."):
-            options = self.values.get("options")
-            value = options.get(column[8:]) if isinstance(options, dict) else None
-        if value is None:
-            return ""
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return _text_under(column, self.cells, self.values)
 
     def matches(self, column: str, glob: str) -> bool:
         """Whether the text under `column` fits a shell pattern (`spring-*`); upper and lower case differ."""
         return fnmatchcase(self.text(column), glob)
+
+
+def _text_under(column: str, cells: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    """The cell, else the value of a key or (`options.NAME`) of an option, as text."""
+    if column in cells:
+        return cells[column]
+    value = values.get(column)
+    if value is None and column.startswith("options."):
+        options = values.get("options")
+        value = options.get(column[8:]) if isinstance(options, dict) else None
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,10 @@ class Job:
     cells: dict[str, str]
     fingerprint: str
     task_id: str = ""
+
+    def text(self, column: str) -> str:
+        """What the row said under a column name, as `Row.text` gives it; `id` is the job's."""
+        return self.job_id if column in ("id", "job_id") else _text_under(column, self.cells, self.request)
 
 
 @dataclass(frozen=True, slots=True)

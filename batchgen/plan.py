@@ -130,17 +130,16 @@ class Selection:
     conditions: tuple[tuple[str, str], ...] = ()
 
     def matches(self, job: Job) -> bool:
-        return all(fnmatchcase(_cell(job, column), glob) for column, glob in self.conditions)
+        return all(fnmatchcase(job.text(column), glob) for column, glob in self.conditions)
 
     def missing_columns(self, columns: Iterable[str]) -> list[str]:
-        """Columns named by a condition that no manifest has."""
+        """Columns named by a condition that no manifest has. Any option may stand inside of `options`."""
         known = {*columns, "id", "job_id", "provider", "model", "scene"}
-        return [column for column, _ in self.conditions if column not in known]
+        return [column for column, _ in self.conditions if column not in known and not _is_option(column, known)]
 
 
-def _cell(job: Job, column: str) -> str:
-    if column in ("id", "job_id"):
-        return job.job_id
-    if column in ("provider", "model", "scene"):
-        return str(job.request[column])
-    return job.cells.get(column, "")
+def _is_option(column: str, known: Iterable[str]) -> bool:
+    """Whether `options.NAME` can be meant: inside of a whole `options`, or in a typed column `options.NAME:int`."""
+    return column.startswith("options.") and any(
+        name == "options" or name.startswith(f"{column}:") for name in known
+    )

@@ -1,9 +1,9 @@
 """Durable submissions a second, beside clients that keep no record: `python benchmarks/submit.py [jobs]`.
 
-Each client submits the same jobs to a sandbox in a process of its own, 64 at a time, as fast as it can. For
-batchgen everything is on: each attempt is committed with fsync before it leaves, each id before anything else,
-limiter, events and results.csv. Its rate is that from the first attempt's begin to the last one's end, by its own
-ledger. The peers only collect the ids in memory.
+Each client submits the same jobs to a sandbox in a process of its own, 64 at a time, as fast as it can; the plain
+loop waits for each answer before it sends the next. For batchgen everything is on: each attempt is committed with
+fsync before it leaves, each id before anything else, limiter, events and results.csv. Its rate is that from the
+first attempt's begin to the last one's end, by its own ledger. The peers only collect the ids in memory.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ def request(number: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-async def _at_once(submit: Callable[[int], "asyncio.Future[str]"], jobs: int) -> float:
+async def _at_once(submit: Callable[[int], "asyncio.Future[str]"], jobs: int, workers: int = AT_ONCE) -> float:
     """Jobs a second."""
     numbers = iter(range(jobs))
 
@@ -48,11 +48,11 @@ async def _at_once(submit: Callable[[int], "asyncio.Future[str]"], jobs: int) ->
             await submit(number)
 
     began = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker() for _ in range(workers)))
     return jobs / (time.perf_counter() - began)
 
 
-async def plain_httpx(base_url: str, key: str, jobs: int) -> float:
+async def plain_httpx(base_url: str, key: str, jobs: int, workers: int) -> float:
     import httpx
 
     headers = {"Authorization": f"Bearer {key}"}
@@ -62,7 +62,7 @@ async def plain_httpx(base_url: str, key: str, jobs: int) -> float:
             answer = await client.post("/v1/videos/generations", json=request(number))
             return str(answer.json()["id"])
 
-        return await _at_once(submit, jobs)
+        return await _at_once(submit, jobs, workers)
 
 
 async def openai_sdk(base_url: str, key: str, jobs: int) -> float:
@@ -103,8 +103,10 @@ def main() -> None:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     process, base_url, key = sandbox()
     try:
-        peer = asyncio.run(plain_httpx(base_url, key, min(jobs, 2_000)))
-        rows = [("httpx, a plain loop", peer, "ids in memory only")]
+        peer = asyncio.run(plain_httpx(base_url, key, min(jobs, 1_000), 1))
+        rows = [("httpx, a plain loop", peer, "one after the other; ids in memory only")]
+        many = asyncio.run(plain_httpx(base_url, key, min(jobs, 2_000), AT_ONCE))
+        rows.append((f"httpx, {AT_ONCE} at a time", many, "ids in memory only"))
         try:
             sdk = asyncio.run(openai_sdk(base_url, key, min(jobs, 2_000)))
             rows.append(("openai SDK", sdk, "ids in memory only"))

@@ -174,7 +174,7 @@ class _Keeper(_Reader):
         rows.insert_many(self.connection, decision_table, self.decisions)
         for statement, values in ((rows.MOVE, self.moves), (rows.REPLACE, self.replaces)):
             if values:
-                self.connection.execute(statement, values)
+                statement.execute(self.connection, values)
         for each in (self.jobs, self.rows, self.moves, self.replaces, self.decisions):
             each.clear()
 

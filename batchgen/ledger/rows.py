@@ -5,13 +5,14 @@ jobs that wait to be submitted.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known, State
+from batchgen.ledger.prepared import Prepared
 from batchgen.ledger.tables import attempt, job, manifest, row, task
 
 #: One encoder for all: making one for each row costs more than the encoding.
@@ -113,13 +114,13 @@ def row_values(
     }
 
 
-MOVE = (
+MOVE = Prepared(
     sa.update(job)
     .where(job.c.job_no == sa.bindparam("no"))
     .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
 )
 #: New content for a job that is not submitted (or is bought again: then with the next purchase number).
-REPLACE = (
+REPLACE = Prepared(
     sa.update(job)
     .where(
         job.c.job_no == sa.bindparam("no"),
@@ -210,8 +211,12 @@ def current_rows(connection: sa.Connection, first_position: int) -> Iterator[tup
         yield State(state), bool(selected), scene, jobs, credits_
 
 
-def insert_many(connection: sa.Connection, table: sa.Table, values: Iterable[Mapping[str, Any]]) -> None:
-    """Insert all, or nothing when there are none."""
-    values = list(values)
+def insert_many(connection: sa.Connection, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:
+    """Insert lines that all have the same columns, or nothing when there are none."""
     if values:
-        connection.execute(sa.insert(table), values)
+        columns = tuple(values[0])
+        insert = _INSERTS.setdefault((table.name, columns), Prepared(sa.insert(table), columns))
+        insert.execute(connection, values)
+
+
+_INSERTS: dict[tuple[str, tuple[str, ...]], Prepared] = {}

@@ -163,7 +163,9 @@ class RateFinder:
         if began <= self._event_at:  # it was under way when the event was noticed
             return now + (retry_after or 0.0)
         self._quickest = min(self._quickest * 1.01, now - began)
-        self._evidence.throttled(began)
+        squeezed = self._squeezed(began)
+        if not squeezed:
+            self._evidence.throttled(began)
         self._events_in_a_row += 1
         trying, self._trying_until = self._trying_until is not None, None
         self._confirmed += trying
@@ -176,7 +178,7 @@ class RateFinder:
         self._event_at = now
         gate = now + wait
         self._alone = retry_after is None or self._events_in_a_row > 1
-        self._fell_back = trying and self._fall_back()
+        self._fell_back = squeezed or (trying and self._fall_back())
         if not self._fell_back:
             if retry_after is None:
                 self._belief = self._guard = None  # until one gets through
@@ -185,6 +187,18 @@ class RateFinder:
                 self._learn(gate)
         self._try_at = gate + self._patience()
         return gate
+
+    def _squeezed(self, began: float) -> bool:
+        """Whether no more were sent than the limit that is believed in allows: then they were squeezed together on
+        their way, which tells nothing new but to leave a little more room.
+        """
+        if self._belief is None or self._guard is None or self._events_in_a_row or self._trying_until is not None:
+            return False
+        after = began - self._guard.stretch() - min(2 * self._blur(), 0.1 * self._belief.seconds)
+        if self.under_way(after, began) <= self._belief.count or not self._guard.widen():
+            return False
+        self._set(self._guard.pace)
+        return True
 
     def _got_through(self, began: float, now: float) -> None:
         """The first POST after an event was accepted."""

@@ -107,6 +107,11 @@ class SlotClock:
         """The seconds over which, as far as is known here, no more than the told number begin."""
         return self._seconds * (1 + self._margin)
 
+    @property
+    def pace(self) -> float:
+        """Begins a second that the slots allow."""
+        return 1 / self._slot
+
     def widen(self) -> bool:
         """Too many came within the window at the service all the same. False: as wide as it gets already."""
         if self._margin >= WIDEST:

@@ -19,6 +19,7 @@ class Events:
     def __init__(self, out: Path) -> None:
         self._file: TextIO | None = None
         try:
+            _cut_torn_line(out / FILE)
             self._file = (out / FILE).open("a", encoding="utf-8", errors="backslashreplace")
         except OSError:
             self._file = None
@@ -47,3 +48,22 @@ class Events:
                 self._file.close()
             except OSError:
                 self._file = None
+
+
+def _cut_torn_line(path: Path, at_once: int = 1 << 16) -> None:
+    """Cut off a last line that a killed run or a full disk left half written: each line is one JSON object."""
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        return
+    with file:
+        end = size = file.seek(0, 2)
+        while end:
+            start = max(0, end - at_once)
+            file.seek(start)
+            if newline := file.read(end - start).rfind(b"\n") + 1:
+                end = start + newline
+                break
+            end = start
+        if end < size:
+            file.truncate(end)

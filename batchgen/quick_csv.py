@@ -36,7 +36,7 @@ def quick_csv(
 ) -> Iterator[Bulk | Entry]:
     """What `read_csv` gives, with the sure rows as sums. Whole-file trouble ends it, as a problem of `manifest`."""
     try:
-        sheet = Sheet(path, options)
+        sheet = Sheet(path, options, titled=True)
         header = understand_header(sheet.header, manifest, options)
         cells = Cells(manifest, header)
         gate = None

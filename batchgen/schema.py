@@ -25,6 +25,9 @@ _WHAT = {
 }
 _INVISIBLE = re.compile("[\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]")
 
+#: Words that were meant as an address, if a wrong one.
+_ADDRESS_LIKE = re.compile(r"[a-z]+:/|www\.|data:|[a-z0-9-]+(\.[a-z0-9-]+)+/", re.IGNORECASE)
+
 
 def schema_text(name: str) -> str:
     """The text of a published schema: "job" or "manifest". In the wheel, else in the source tree."""
@@ -80,6 +83,8 @@ def check(row: Row) -> tuple[Problem, ...]:
 
 def explain(row: Row) -> list[Problem]:
     """The schema's errors as problems, in the order of the request's keys."""
+    if stray := _stray(row):
+        return [stray]
     found: dict[tuple[str, str, str], Problem] = {}
     for error in reference().iter_errors(row.values):
         for problem in _sentences(error, row):
@@ -90,6 +95,18 @@ def explain(row: Row) -> list[Problem]:
         found["", "", ""] = Problem(row.manifest, row.number, row.line, None, None, "schema", message, hint)
     order = {key: index for index, key in enumerate(("id", *REQUEST_KEYS))}
     return sorted(found.values(), key=lambda problem: order.get(problem.column or "", 99))
+
+
+def _stray(row: Row) -> Problem | None:
+    """A total, a heading, a note, the header once more: one sentence for a row that was never meant as a job."""
+    if all(row.values.get(key) == key for key in ("provider", "model", "scene")):
+        return _at(row, "provider", "stray_row", "The row repeats the header.", "Delete it.")
+    if row.values.keys() - {"id", "options"}:
+        return None
+    said = next((text for text in (row.text("id"), *row.cells.values()) if text.strip()), "")
+    only = f"holds only {shown(said)}" if said else "is empty"
+    message = f"The row {only}: provider, model and scene are blank."
+    return _at(row, "provider", "stray_row", message, "Is it a total, a heading or a note? Then delete it.")
 
 
 def _sentences(error: Any, row: Row) -> Iterator[Problem]:
@@ -170,6 +187,8 @@ def _inputs(key: str, value: Any, row: Row) -> Iterator[Problem]:
     if not items:
         yield _at(row, key, "not_a_url", f"{key} is an empty list.", "Put a web address there, or leave it blank.")
     good = re.compile(job_schema()["$defs"]["url"]["pattern"][:-1] + r"\Z")
+    if len(items) > 1 and not any(not isinstance(item, str) or _ADDRESS_LIKE.match(item) for item in items):
+        items = [" ".join(items)]  # words, not addresses: one sentence for all of them
     for item in items:
         if not isinstance(item, str):
             yield _at(row, key, "wrong_type", f"{key} holds {_spoken(item)}, but it must hold web addresses.")
@@ -194,6 +213,8 @@ def _url_hint(item: str, items: list[Any]) -> str:
         return f"Write https:// in front: https://{item}"
     if len(items) > 1 and isinstance(items[0], str) and items[0].lower().startswith("http"):
         return "Addresses are separated by blanks: write %20 for a blank that is part of an address."
+    if " " in item and "\\" not in item:
+        return "If the cell shows a link under these words, write the link's own address: it starts with https://."
     return "The service fetches it itself, so it must start with https://."
 
 

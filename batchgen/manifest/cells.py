@@ -53,6 +53,7 @@ class Cells:
         self._inputs = [c for c in columns if c.kind == "key" and c.key in inputs]
         self._options = [c for c in columns if c.kind == "key" and c.key == "options"]
         self._options += [c for c in columns if c.kind == "option"]
+        self._ratios = frozenset(c.index for c in columns if c.is_ratio)
         self._blank = [c for c in columns if c.kind == "blank"]
         self._cells = [
             (c.shown_as, c.index)
@@ -106,7 +107,7 @@ class Cells:
                         "Keep one of them.",
                     )
                 options[column.key] = values.typed(text, column.as_type)
-                if column.is_ratio:
+                if column.index in self._ratios:
                     values.refuse_time(text)
             elif column.key == "options":
                 found["options"] = values.options(text)
@@ -122,7 +123,7 @@ class Cells:
                 message = f"{shown(cells[column.index])} stands in a column without a name."
                 hint = "Give the column a name in the first line, or clear the cell."
                 problems.append(self._problem(at, column.index, "missing_header", message, hint))
-        if any("\0" in cell for cell in cells):
+        if "\0" in "".join(cells):
             index = next(index for index, cell in enumerate(cells) if "\0" in cell)
             hint = "It often comes from a damaged export. Retype the cell."
             problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", hint))

@@ -24,6 +24,7 @@ OPTION_NAMES = frozenset(
     {"duration", "aspect_ratio", "resolution", "seed", "negative_prompt", "n_frames", "size", "mode", "sound",
      "generate_audio", "cfg_scale", "camera_fixed", "fps", "multi_shots", "watermark"}
 )  # fmt: skip
+_AROUND = "_:*#!?\"'`“”„‟‘’‚«»"
 _EDGE = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -45,7 +46,8 @@ class Column:
     @property
     def is_ratio(self) -> bool:
         """Whether it is an option for shapes such as 16:9, which spreadsheets take for times of day."""
-        return self.kind == "option" and self.as_type == "text" and "ratio" in self.key.casefold()
+        name = self.key.casefold().replace("duration", "")
+        return self.kind == "option" and self.as_type == "text" and "ratio" in name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +113,35 @@ def one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Colum
     option = re.fullmatch(r"(?:options?)\.(.+?)(?::([A-Za-z]+))?", name, re.IGNORECASE)
     if option and (option[2] is None or option[2].lower() in OPTION_TYPES):
         return Column(index, name, "option", option[1].strip(), (option[2] or "text").lower())
-    folded = _folded(name)
-    key = folded if folded in KNOWN else ALIASES.get(folded)
+    key = _meant(name)
     if key and key not in all_names:
+        return Column(index, name, "key", key)
+    key = _meant(_bare(name))
+    if key and key != "id" and not any(key in (other, _meant(other)) for other in all_names):
         return Column(index, name, "key", key)
     return Column(index, name, "own", name)
 
 
+def known(name: str) -> bool:
+    """Whether a header name is a known column, or nearly one."""
+    bare = name.strip().lstrip("\ufeff").lower()
+    return bare in KNOWN or bare in RESULT_COLUMNS or near(bare) is not None or _meant(_bare(name)) is not None
+
+
 def _folded(name: str) -> str:
-    return re.sub(r"[\s_\-.]+", "_", name.casefold()).strip("_")
+    """A name without what people put around it: `Scene:`, `Image URL *`, `“prompt”`."""
+    return re.sub(r"[\s_\-.]+", "_", name.casefold()).strip(_AROUND)
+
+
+def _bare(name: str) -> str:
+    """A name without a remark behind it: `Prompt (500 characters at most)`."""
+    return re.sub(r"\s*[(\[][^)\]]*[)\]]\W*$", "", name)
+
+
+def _meant(name: str) -> str | None:
+    """The known column that a name is another spelling of."""
+    folded = _folded(name)
+    return folded if folded in KNOWN else ALIASES.get(folded)
 
 
 def near(name: str) -> str | None:
@@ -130,8 +152,8 @@ def near(name: str) -> str | None:
         return f"options.{tail.strip()}"
     if folded.startswith(("options_", "option_")):
         return f"options.{folded.partition('_')[2]}"
-    if folded in KNOWN or folded in ALIASES:
-        return ALIASES.get(folded, folded)
+    if meant := _meant(name):
+        return meant
     if len(folded) < 4:
         return None
     close = difflib.get_close_matches(folded, KNOWN, 1, 0.8)
@@ -164,9 +186,9 @@ class _Place:
             message = f'The column {shown(column.header)} is not known. Did you mean "{guess}"?'
             hint = f'Rename it, or keep it as a column of your own with --own "{column.header}".'
             self.manifest.problems.append(self._problem(column, "unknown_column", message, hint))
-        elif _folded(column.header) in OPTION_NAMES:
+        elif (option := _folded(_bare(column.header))) in OPTION_NAMES:
             message = f"The column {shown(column.header)} is kept as your own and is not sent to the model."
-            hint = f'To send it as an option, name the column "options.{column.header}".'
+            hint = f'To send it as an option, name the column "options.{option}".'
             self.manifest.warnings.append(self._problem(column, "not_sent", message, hint))
 
     def say(self, column: Column) -> None:
@@ -192,8 +214,13 @@ class _Place:
         have = {column.key for column in columns if column.kind == "key"}
         lacking = [key for key in REQUIRED if key not in have]
         self.manifest.missing = frozenset(lacking)
+        own = [column.header for column in columns if column.kind == "own"]
+        nearly = {
+            near(problem.column or "") for problem in self.manifest.problems if problem.code == "unknown_column"
+        }
         for key in lacking:
-            own = [column.header for column in columns if column.kind == "own"]
+            if key in nearly:  # that column is named already
+                continue
             like = next((name for name in own if key in _folded(name)), None)
             message = f'The column "{key}" is missing.'
             hint = f"Is it {shown(like)}? Then rename that one." if like else f"Add a column {key} to every row."

@@ -7,16 +7,18 @@ lines of separators only are skipped, with the numbers of the others still right
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from batchgen.job import RESULT_COLUMNS
 from batchgen.manifest.cells import Cells, is_blank
-from batchgen.manifest.columns import KNOWN, Header, near, understand
+from batchgen.manifest.columns import Header, known, understand
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.feed import LARGEST_CELL, Feed
 from batchgen.manifest.source import ReadOptions, Unreadable
 
 DELIMITERS = ",;\t|"
+#: Titles and notes may stand above the header, in at most this many lines.
+ABOVE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Record:
 class Sheet:
     """A CSV file from its header on: the separator is found, the rows follow."""
 
-    def __init__(self, path: Path | str, options: ReadOptions) -> None:
+    def __init__(self, path: Path | str, options: ReadOptions, *, titled: bool = False) -> None:
+        """`titled`: lines that name no column may stand above the header."""
         self.feed = Feed(path, options.encoding)
         opening = self.feed.lines()
         first = next(opening, "")
@@ -46,6 +49,10 @@ class Sheet:
         if not first:
             hint = "Write a header line and one row a video."
             raise Unreadable("no_rows", "The file holds blank lines only.", hint)
+        if titled and not _names(first, options):
+            for _ in range(_titles(path, options, self.feed.line)):
+                self.feed.number += 1
+                first = next(opening, "")
         self.delimiter = delimiter or find_delimiter(first)
         self.feed.give_back()
         self.header = next(self.records())
@@ -57,13 +64,28 @@ class Sheet:
 
 def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The rows of a CSV or TSV file. Unreadable ends it; the header's problems are in `manifest`."""
-    sheet = Sheet(path, options)
+    sheet = Sheet(path, options, titled=True)
     cells = Cells(manifest, understand_header(sheet.header, manifest, options))
     number = 0
     for record in sheet.records():
         if not is_blank(record.cells):
             number += 1
             yield cells.entry(number, record.line, record.number, record.cells)
+
+
+def _titles(path: Path | str, options: ReadOptions, line: int) -> int:
+    """How many lines from physical line `line` on are titles: none where no header is found soon below them."""
+    for number, text in enumerate(islice(Feed(path, options.encoding).lines(), line - 1, line + ABOVE)):
+        if _names(text, options) > 1:
+            return number
+        if '"' in text:  # a quoted text may go on below
+            break
+    return 0
+
+
+def _names(line: str, options: ReadOptions) -> int:
+    """How many known columns a line names, with the separator that gives the most."""
+    return max(_known_names(line, mark) for mark in options.delimiter or DELIMITERS)
 
 
 def understand_header(record: Record, manifest: Manifest, options: ReadOptions) -> Header:
@@ -84,12 +106,6 @@ def understand_header(record: Record, manifest: Manifest, options: ReadOptions) 
             line=record.line,
         )
     return understand(record.cells, manifest, own=options.own, line=record.line, record=record.number)
-
-
-def known(name: str) -> bool:
-    """Whether a header name is a known column, or nearly one."""
-    bare = name.strip().lstrip("\ufeff").lower()
-    return bare in KNOWN or bare in RESULT_COLUMNS or near(bare) is not None
 
 
 def records(feed: Feed, delimiter: str) -> Iterator[Record]:

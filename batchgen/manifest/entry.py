@@ -53,3 +53,11 @@ def cell_name(column: int, record: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(65 + rest) + letters
     return f"{letters}{record}"
+
+
+def column_number(letters: str) -> int:
+    """The column that letters name: A is 0, AB is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1

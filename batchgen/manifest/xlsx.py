@@ -15,14 +15,11 @@ from typing import Any
 
 from batchgen.job import Problem
 from batchgen.manifest.cells import Cells
-from batchgen.manifest.columns import Column, Header, understand
-from batchgen.manifest.csv import known
+from batchgen.manifest.columns import Column, Header, known, understand
+from batchgen.manifest.csv import ABOVE
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
 from batchgen.manifest.source import ReadOptions, Unreadable, on_disk
 from batchgen.manifest.xlsx_marks import Marks, check_size, marks
-
-#: Titles and notes may stand above the header line, in at most this many lines.
-ABOVE = 20
 
 
 def read_xlsx(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
@@ -31,17 +28,29 @@ def read_xlsx(path: Path | str, manifest: Manifest, options: ReadOptions) -> Ite
     name, table = _choose(book, options.sheet, manifest)
     top = _header_line(table)
     if top is None:
-        first = next((row for row in table if any(row)), [])
-        raise Unreadable(
-            "no_header",
-            f'The sheet "{name}" names no known column. Its first line reads {shown(" ".join(map(str, first)))}.',
-            "One line must name the columns: provider, model, scene and so on. Is it another sheet (--sheet)?",
-        )
+        raise _no_header(name, table)
     names = [str(value).strip() for value in table[top]]
     header = understand(names, manifest, own=options.own, line=None, record=top + 1)
     found = marks(on_disk(path), name)
+    manifest.warnings.extend(_hidden_columns(manifest.name, header, found, top + 1))
     sheet = _Sheet(manifest, header, found)
     yield from sheet.entries(table, top)
+
+
+def _no_header(name: str, table: Sequence[Sequence[Any]]) -> Unreadable:
+    """What the sheet holds in place of a header line."""
+    first = next((row for row in table if any(value != "" for value in row)), None)
+    if first is None:
+        hint = "Write a header line and one row a video, or choose another sheet with --sheet."
+        return Unreadable("no_rows", f'The sheet "{name}" is empty.', hint)
+    if sum(known(str(row[0])) for row in table if row) > 1:
+        hint = "Turn it around: copy it, then paste it with Paste special, Transpose."
+        return Unreadable("no_header", f'In the sheet "{name}" the columns are written as lines.', hint)
+    return Unreadable(
+        "no_header",
+        f'The sheet "{name}" names no known column. Its first line reads {shown(" ".join(map(str, first)))}.',
+        "One line must name the columns: provider, model, scene and so on. Is it another sheet (--sheet)?",
+    )
 
 
 def sheet_cells(path: Path, wanted: str | None) -> Iterator[list[str]]:
@@ -50,6 +59,16 @@ def sheet_cells(path: Path, wanted: str | None) -> Iterator[list[str]]:
     name = wanted if wanted in book.sheet_names else book.sheet_names[0]
     for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False):
         yield [_plain(value) for value in row]
+
+
+def _hidden_columns(manifest: str, header: Header, found: Marks, record: int) -> Iterator[Problem]:
+    """A column that nobody sees but that is sent is worth a word."""
+    for column in header.columns:
+        if column.index + 1 in found.hidden_columns and column.kind in ("key", "option"):
+            message = f"The column {shown(column.header)} is hidden, and counts all the same."
+            hint = "Delete it, or show it to see what would be sent."
+            cell = cell_name(column.index, record)
+            yield Problem(manifest, None, None, column.header, cell, "hidden_column", message, hint)
 
 
 def _open(path: Path) -> Any:
@@ -143,6 +162,7 @@ class _Sheet:
             if not any(text and not text.isspace() for text in texts) and not problems:
                 number -= 1
                 continue
+            self._merged(texts, number, record, problems)
             if record in self.marks.hidden:
                 message = f"Row {record} of the sheet is hidden, and counts all the same."
                 hint = "Delete it, or show it to see what would be paid for."
@@ -151,6 +171,18 @@ class _Sheet:
             if problems or warnings:
                 entry = replace(entry, problems=(*problems, *entry.problems), warnings=(*warnings, *entry.warnings))
             yield entry
+
+    def _merged(self, texts: Sequence[str], number: int, record: int, problems: list[Problem]) -> None:
+        """A cell that looks filled because it is merged with one further up holds nothing."""
+        for column in self.header.columns[: len(texts)]:
+            name = cell_name(column.index, record)
+            above = self.marks.merged.get(name)
+            if above and not texts[column.index] and column.kind in ("key", "option"):
+                message = f"The cell is merged with {above}: only {above} holds what both show."
+                hint = "Unmerge the cells, and write the text into each of them."
+                problems.append(
+                    Problem(self.manifest.name, number, None, column.header, name, "merged_cell", message, hint)
+                )
 
     def _is_marked(self, record: int) -> bool:
         return any(

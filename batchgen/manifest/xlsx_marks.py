@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
 
+from batchgen.manifest.entry import cell_name, column_number
 from batchgen.manifest.source import Unreadable
 
 #: A workbook that unpacks to more than this, or is packed this much tighter than text, is refused.
 LARGEST = 1 << 30
 TIGHTEST = 200
+#: Columns that a sheet can have, and merged cells that are looked at (a range may be made to hurt).
+WIDEST, MOST_MERGED = 16_384, 100_000
 #: What zipfile, zlib and expat raise for files that were damaged or made to hurt (found by fuzzing).
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, expat.ExpatError, OSError, EOFError, KeyError, ValueError, NotImplementedError,
@@ -27,12 +30,16 @@ _DAMAGED = (
 
 @dataclass(slots=True)
 class Marks:
-    """Rows count from 1. `errors` and `uncached` name cells (`F4`); `padded` gives the digits of a cell."""
+    """Rows and columns count from 1. `errors` and `uncached` name cells (`F4`); `padded` gives the digits of a
+    cell, `merged` the filled cell at the top of each one that is merged with it from below.
+    """
 
     hidden: set[int] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
     uncached: set[str] = field(default_factory=set)
     padded: dict[str, int] = field(default_factory=dict)
+    hidden_columns: set[int] = field(default_factory=set)
+    merged: dict[str, str] = field(default_factory=dict)
 
 
 def check_size(path: Path) -> None:
@@ -162,6 +169,23 @@ class _Scan:
             self._formula = True
         elif tag == "v":
             self._reading = True
+        elif tag == "col" and attributes.get("hidden") in ("1", "true"):
+            first, last = int(attributes.get("min", 1)), int(attributes.get("max", 0))
+            self._found.hidden_columns.update(range(first, min(last, WIDEST) + 1))
+        elif tag == "mergeCell":
+            self._merge(attributes.get("ref", ""))
+
+    def _merge(self, reference: str) -> None:
+        """Note the cells below the first line of a merged range."""
+        found = re.fullmatch(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})", reference)
+        if found is None:
+            return
+        left, top, right, bottom = column_number(found[1]), int(found[2]), column_number(found[3]), int(found[4])
+        if (right - left + 1) * (bottom - top) + len(self._found.merged) > MOST_MERGED:
+            return
+        for row in range(top + 1, bottom + 1):
+            for column in range(left, right + 1):
+                self._found.merged[cell_name(column, row)] = f"{found[1]}{top}"
 
     def _characters(self, text: str) -> None:
         if self._reading:

@@ -15,7 +15,7 @@ from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Ledger, Store, people, views
 from batchgen.ledger.people import PAID_ENDS, Doubt, Ended
 from batchgen.ledger.store import meta_value
-from batchgen.status import doubts_text
+from batchgen.status_text import doubts_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,27 +172,15 @@ def plan_text(preview: Any) -> str:
 
 def end(ended: Any, *, as_json: bool) -> int:
     """Say how it ended and what to do next. A terminal that is gone changes no exit code."""
+    from batchgen.status_text import end_text
+
     try:
         for message in ended.stops.values():
             click.echo(message, err=True)
         if as_json:
             shared.print_json(ended.status.as_json(ended.exit))
         else:
-            click.echo("\n".join(_end_lines(ended.status)))
+            click.echo(end_text(ended.status))
     except OSError:
         nobody_reads()
     return int(ended.exit)
-
-
-def _end_lines(status: Any) -> list[str]:
-    from batchgen.status import next_steps
-    from batchgen.wording import count
-
-    states = ", ".join(f"{jobs:,} {state.value.replace('_', ' ')}" for state, jobs in status.states.items())
-    credits = status.credits  # noqa: A001 - the product's word
-    net = f", {credits.refunded:,} refunded" if credits.refunded else ""
-    return [
-        f"{count(sum(status.states.values()), 'job')}: {states}. {count(credits.charged, 'credit')} charged{net}.",
-        f"Results: {status.out / 'results.csv'}   Page: {status.out / 'report.html'}",
-        *next_steps(status),
-    ]

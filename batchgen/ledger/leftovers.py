@@ -1,0 +1,25 @@
+"""What is left to be said of a ledger besides its counts: why a video is not here, which money may come back."""
+
+import sqlalchemy as sa
+
+from batchgen.job import State
+from batchgen.ledger.tables import job, task, video
+
+
+def download_trouble(connection: sa.Connection) -> str:
+    """Why one of the selected jobs' videos could not be had when it was tried last; "" when none failed."""
+    query = (
+        sa.select(video.c.trouble)
+        .join(task, task.c.task_no == video.c.task_no)
+        .join(job, job.c.job_no == task.c.job_no)
+        .where(task.c.state == State.SUCCEEDED.value, job.c.selected == 1)
+        .where(video.c.sha256 == "", video.c.trouble != "")
+        .limit(1)
+    )
+    return str(connection.execute(query).scalar() or "")
+
+
+def refund_expected(connection: sa.Connection) -> int:
+    """Credits of failed tasks of which the service has stated no refund."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(task.c.charged - task.c.refunded), 0))
+    return int(connection.execute(query.where(task.c.state == State.FAILED.value)).scalar_one())

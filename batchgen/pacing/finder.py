@@ -31,6 +31,8 @@ FIRST_WAIT, WAIT_GROWTH, LONGEST_WAIT = 1.0, 1.6, 120.0
 BOLD, CAREFUL = 1.3, 1.06
 #: Where so few seconds passed since the last throttled answer that counting says nothing: how much less to try.
 SHORT, LESS = 2.0, 0.8
+#: Windows that must lie between two events which are put down to POSTs squeezed together on their way.
+SELDOM = 5.0
 #: Seconds until more is tried: while in doubt, then by how often the limit was confirmed.
 DOUBTFUL, PATIENCE = 1.0, (2.0, 60.0, 180.0, 600.0)
 
@@ -67,6 +69,7 @@ class RateFinder:
         self._guard: SlotClock | None = None  # keeps the window that is believed in
         self._held: tuple[Candidate | None, float] = (None, self.target)  # before more was tried
         self._fell_back = False
+        self._squeezed_at = -math.inf
         self._sure = False  # whether nothing else fits as well
         self._confirmed = 0  # tries in a row that were throttled
         self._passed = 0  # tries in a row that got through
@@ -163,7 +166,7 @@ class RateFinder:
         if began <= self._event_at:  # it was under way when the event was noticed
             return now + (retry_after or 0.0)
         self._quickest = min(self._quickest * 1.01, now - began)
-        squeezed = self._squeezed(began)
+        squeezed = self._squeezed(began, retry_after)
         if not squeezed:
             self._evidence.throttled(began)
         self._events_in_a_row += 1
@@ -188,15 +191,21 @@ class RateFinder:
         self._try_at = gate + self._patience()
         return gate
 
-    def _squeezed(self, began: float) -> bool:
+    def _squeezed(self, began: float, retry_after: float | None) -> bool:
         """Whether no more were sent than the limit that is believed in allows: then they were squeezed together on
         their way, which tells nothing new but to leave a little more room.
         """
         if self._belief is None or self._guard is None or self._events_in_a_row or self._trying_until is not None:
             return False
-        after = began - self._guard.stretch() - min(2 * self._blur(), 0.1 * self._belief.seconds)
+        if began < self._squeezed_at + SELDOM * self._belief.seconds:
+            return False  # too often for that: it is another limit
+        by = min(2 * self._blur(), 0.1 * self._belief.seconds)
+        if retry_after is not None and retry_after > by and retry_after % 1:
+            return False  # the window has room again only later than that would explain
+        after = began - self._guard.stretch() - by
         if self.under_way(after, began) <= self._belief.count or not self._guard.widen():
             return False
+        self._squeezed_at = began
         self._set(self._guard.pace)
         return True
 

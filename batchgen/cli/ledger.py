@@ -90,7 +90,7 @@ def _confirm(question: str) -> bool:
     metavar="FILE.csv",
     help="Jobs marked `reject` on the report page.",
 )
-@click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or succeeded.")
+@click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or with a video.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @shared.setting("base_url", "URL")
 @shared.setting("max_credits", "N|none")
@@ -109,22 +109,25 @@ def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
     from batchgen import ahead, flow, settle
     from batchgen.cli.run import _ask_key, end
-    from batchgen.pricing import PriceTable
     from batchgen.progress import Progress
+    from batchgen.wording import count
 
     config = shared.config_of(flags)
-    prices = PriceTable.load(config.prices)
-    wanted = settle.Wanted(
-        flags["states"], flags["codes"], flags["jobs"], file=flags["file"], buy_again=flags["buy_again"]
+    chosen = settle.to_retry(
+        out,
+        states=flags["states"],
+        codes=flags["codes"],
+        jobs=flags["jobs"],
+        file=flags["file"],
+        buy_again=flags["buy_again"],
     )
-    choice = settle.to_retry(out, wanted, prices)
-    for sentence in settle.choice_lines(choice):
-        click.echo(sentence, err=True)
-    settle.check_cap(out, choice.price, config.max_credits)
-    if flags["dry_run"] or not choice.jobs:
+    price = sum(one.price for one in chosen)
+    what = f"Buy {count(len(chosen), 'job')} again for {count(price, 'credit')}."
+    click.echo(what if chosen else "There is nothing to buy again.", err=True)
+    settle.check_cap(out, price, config.max_credits)
+    if flags["dry_run"] or not chosen:
         if flags["as_json"]:
-            ids = [one.job_id for one in choice.jobs]
-            plan = {"jobs": len(ids), "credits": choice.price, "job_ids": ids}
+            plan = {"jobs": len(chosen), "credits": price, "job_ids": [one.job_id for one in chosen]}
             shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
         return int(Exit.OK)
     if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
@@ -135,7 +138,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
     )
-    ended = flow.resume(out, config, options, settle.retry_change(choice.jobs, config.max_credits, prices))
+    ended = flow.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
     return end(ended, as_json=flags["as_json"])
 
 

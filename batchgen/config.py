@@ -47,6 +47,14 @@ def seconds(text: object) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
 
 
+def in_words(span: float) -> str:
+    """Seconds as `seconds` reads them: 1800.0 -> `30m`, 90.0 -> `90s`."""
+    for name, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if span and span % length == 0:
+            return f"{span / length:.0f}{name}"
+    return f"{span:g}s"
+
+
 def _base_url(text: object) -> str:
     url = str(text).strip().rstrip("/")
     parts = urlsplit(url)
@@ -178,7 +186,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} can't be read: {error}.", code="bad_config") from None
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"{path} can't be read: {why}.", code="bad_config") from None
     for name in found:
         if name.lower() in ("api_key", "key", "token"):
             raise UsageError(

@@ -13,6 +13,7 @@ BatchgenError
 Each has one sentence for a person (`message`), a word for programs (`code`) and what to do (`hint`).
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -92,3 +93,22 @@ class LedgerWriteError(LedgerError):
     """The ledger could not be written (disk full, I/O error): nothing more may be submitted."""
 
     exit = Exit.UNFINISHED
+
+
+#: What to do about an OSError, by its number; everything else is a matter of permissions and room.
+_HINTS = {
+    errno.EBUSY: "Wait until it ends, or choose another folder.",
+    errno.EADDRINUSE: "Choose another --port; 0 takes a free one.",
+}
+
+
+def system_says_no(error: OSError) -> UsageError:
+    """A refusal of the operating system as one of our errors: which file, why, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    return UsageError(
+        f"The system says no: {where}{error.strerror or error}.",
+        code="busy" if error.errno == errno.EBUSY else "system",
+        hint=_HINTS.get(
+            error.errno or 0, "Look at the permissions and the room on the disk, or choose another folder."
+        ),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from batchgen.ahead import Preview, RunOptions
 from batchgen.check import ReadOptions, Survey, find_manifests, survey
 from batchgen.config import Config
+from batchgen.errors import system_says_no
 from batchgen.flow import Ended
 from batchgen.flow import run as run_manifests
 from batchgen.ledger import Store, views
@@ -107,7 +108,10 @@ def run(
         download=download,
         confirm=confirm,
     )
-    ended = _outside_of_loops(lambda: run_manifests(_names(manifests), config, options))
+    try:
+        ended = _outside_of_loops(lambda: run_manifests(_names(manifests), config, options))
+    except OSError as error:
+        raise system_says_no(error) from error
     return ended if isinstance(ended, Preview) else _run_of(ended)
 
 

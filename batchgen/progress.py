@@ -3,6 +3,7 @@
 Everything goes to stderr; stdout is for documents.
 """
 
+import os
 import sys
 import time
 from contextlib import suppress
@@ -23,7 +24,6 @@ _SLOW = {
     "in_flight": "the number of tasks in flight",
     "service": "the rate that the service allows",
     "finding": "finding out how fast the service allows",
-    "away": "the service does not answer; asking now and then",
     "disk": "the disk",
 }
 
@@ -104,7 +104,7 @@ class Progress:
         elif self._kind == "lines" and (last or time.monotonic() - self._last_line >= PLAIN_EVERY):
             self._last_line = time.monotonic()
             line = self.line()
-            if line != self._said and self._something():
+            if line != self._said and (self._something() or self._is_away()):
                 self._said = line
                 print(line, file=self._stream, flush=True)
 
@@ -124,8 +124,14 @@ class Progress:
         behind = {"submitted": self._slow_line(), "finished": ", ".join(notes)}
         for name, bar in self._bars.items():
             bar.n, bar.total = values[name]
-            bar.bar_format = _BAR + _literal(behind.get(name, ""))
+            bar.bar_format = _BAR + _literal(_fitting(behind.get(name, ""), self._width(), bar.total))
             bar.refresh()
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return 80
 
     def _slow_line(self) -> str:
         board = self._board
@@ -133,7 +139,9 @@ class Progress:
         if left <= 0 or not board.submitting:
             return ""
         elapsed = time.monotonic() - self._began
-        why = _SLOW.get(board.slow, "")
+        why = _SLOW.get(board.slow, board.slow)
+        if self._is_away():
+            return why
         if board.submitted < 5 or elapsed < 5:
             return why
         return f"{_duration(left * elapsed / board.submitted)} left; limit: {why}" if why else ""
@@ -146,6 +154,10 @@ class Progress:
             else:
                 print(sentence, file=self._stream, flush=True)
 
+    def _is_away(self) -> bool:
+        """Whether the service does not answer: then the board has a sentence instead of a limit's name."""
+        return bool(self._board.slow) and self._board.submitting and self._board.slow not in _SLOW
+
     def _something(self) -> bool:
         board = self._board
         return bool(board.submitted or board.finished or board.videos_here < board.videos_wanted)
@@ -153,12 +165,10 @@ class Progress:
     def line(self) -> str:
         """The same as one line of text."""
         board = self._board
-        parts = [
-            f"submitted {board.submitted:,}/{board.to_submit:,}",
-            f"finished {self._finished():,}",
-            f"downloaded {board.videos_here:,}/{board.videos_wanted:,}",
-            f"credits {board.credits_spent:,}/{board.credits_planned:,}",
-        ]
+        parts = [f"finished {self._finished():,}", f"downloaded {board.videos_here:,}/{board.videos_wanted:,}"]
+        if board.to_submit:
+            submitted = f"submitted {board.submitted:,}/{board.to_submit:,}"
+            parts = [submitted, *parts, f"credits {board.credits_spent:,}/{board.credits_planned:,}"]
         failed = sum(board.states[state] for state in (*TERMINAL - {State.SUCCEEDED}, State.REJECTED))
         if failed:
             parts.append(f"without a video {failed:,}")
@@ -166,6 +176,14 @@ class Progress:
             parts.append(f"in doubt {board.states[State.IN_DOUBT]:,}")
         slow = self._slow_line()
         return ", ".join(parts) + (f" ({slow})" if slow else "")
+
+
+def _fitting(note: str, width: int, total: int) -> str:
+    """A note as far as it leaves the bar in front of it twelve columns; "" where a few words would not fit."""
+    free = width - len("downloaded 100% || ") - 2 * len(str(total)) - len("/ ") - 12 - 1
+    if len(note) <= free:
+        return note
+    return note[: free - 1].rstrip() + "…" if free >= 20 else ""
 
 
 def _literal(text: str) -> str:

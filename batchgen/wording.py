@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from batchgen.check import Survey
+from batchgen.errors import BatchgenError
 from batchgen.job import Problem
 from batchgen.tally import Group
 
@@ -29,6 +30,20 @@ def validate_json(survey: Survey) -> dict[str, Any]:
         "problems_total": survey.problems_total,
         "warnings": [asdict(warning) for warning in survey.warnings],
         "warnings_total": survey.warnings_total,
+    }
+
+
+def manifest_error_json(error: BatchgenError) -> dict[str, Any]:
+    """The same document where no row was read: a folder without manifests, a file that changed meanwhile."""
+    problem = Problem("", None, None, None, None, error.code, error.message, error.hint)
+    return {
+        "rows": 0,
+        "valid": 0,
+        "invalid": 0,
+        "problems": [asdict(problem)],
+        "problems_total": 1,
+        "warnings": [],
+        "warnings_total": 0,
     }
 
 
@@ -193,8 +208,8 @@ def _total(survey: Survey, already_paid: Amount, to_pay: Amount | None) -> str:
     total = f"{count(survey.valid, 'job')}, {count(survey.credits, 'credit')}"
     if already_paid[0] and to_pay is not None:
         total += (
-            f"; {count(already_paid[1], 'credit')} of them paid already, {count(to_pay[1], 'credit')} to pay "
-            f"for {count(to_pay[0], 'job')}"
+            f": {count(already_paid[0], 'job')} paid already with {count(already_paid[1], 'credit')}, "
+            f"{count(to_pay[0], 'job')} to pay for with {count(to_pay[1], 'credit')}"
         )
     if survey.problems_total:
         total += f" (not complete: {count(survey.invalid, 'row')} with problems left out)"

@@ -1,14 +1,16 @@
 """argv -> settings -> one call -> exit code. Each command's module is imported when it is called."""
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from batchgen import __version__
-from batchgen.errors import BatchgenError, Exit
+from batchgen.errors import BatchgenError, Exit, system_says_no
 
 #: command -> (module, one-line help). The order is that of --help.
 COMMANDS = {
@@ -59,8 +61,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # click would leave with 1, which says that jobs ended without a video
-            nobody_reads()
+        except OSError as error:
+            if not _pipe_is_closed(error):
+                raise
+            nobody_reads()  # click would leave with 1, which says that jobs ended without a video
             return int(Exit.OK)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -81,6 +85,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the `batchgen` command."""
     _speak_utf8()
+    _write_no_core()
     sys.exit(invoke(arguments))
 
 
@@ -96,23 +101,34 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         said = BatchgenError(error.format_message(), code="usage")
-        return _document(said, Exit.USAGE) if as_json else int(Exit.USAGE)
+        return document(said, Exit.USAGE) if as_json else int(Exit.USAGE)
     except click.Abort:
         said = BatchgenError("Stopped. What was done is saved; run it again to go on.", code="interrupted")
         click.echo(f"\n{said.message}", err=True)
-        return _document(said, Exit.INTERRUPTED) if as_json else int(Exit.INTERRUPTED)
+        return document(said, Exit.INTERRUPTED) if as_json else int(Exit.INTERRUPTED)
     except BatchgenError as error:
         say(error)
-        return _document(error, error.exit) if as_json else int(error.exit)
+        return document(error, error.exit) if as_json else int(error.exit)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        said = BatchgenError(
-            f"The system says no: {where}{error.strerror or error}.",
-            code="system",
-            hint="Look at the permissions and the room on the disk, or choose another folder.",
-        )
+        said = system_says_no(error)
         say(said)
-        return _document(said, said.exit) if as_json else int(said.exit)
+        return document(said, said.exit) if as_json else int(said.exit)
+
+
+def _pipe_is_closed(error: OSError) -> bool:
+    """Whether nobody reads what is written any more. Windows calls that an invalid argument, of no file."""
+    closed = error.errno == errno.EINVAL and error.filename is None and sys.platform == "win32"
+    return closed or isinstance(error, BrokenPipeError)
+
+
+def _write_no_core() -> None:
+    """After a crash the system writes no core file: the memory of this process holds the API key."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def nobody_reads() -> None:
@@ -126,10 +142,15 @@ def nobody_reads() -> None:
     os.close(nowhere)
 
 
-def _document(error: BatchgenError, exit_: Exit) -> int:
+def document(error: BatchgenError, exit_: Exit) -> int:
     """The document of a command that stopped before it did anything; returns the exit code."""
     from batchgen.cli.options import error_json, print_json
 
+    if exit_ is Exit.MANIFEST:
+        from batchgen.wording import manifest_error_json
+
+        print_json(manifest_error_json(error))
+        return int(exit_)
     plan = getattr(error, "plan", None)
     print_json(error_json(error, exit_, plan.as_json() if plan else None))
     return int(exit_)

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from batchgen.cli import document, say
 from batchgen.cli import options as shared
-from batchgen.cli import say
-from batchgen.errors import BatchgenError, Exit, UsageError
+from batchgen.config import Cap
+from batchgen.errors import BatchgenError, CapError, Exit, UsageError
 
 
 def _read_options(flags: dict[str, Any]) -> Any:
@@ -25,7 +26,10 @@ def _read_options(flags: dict[str, Any]) -> Any:
 @shared.manifests_argument
 @shared.reading
 @click.option(
-    "--fix", type=click.Path(path_type=Path), metavar="FILE", help="Write the bad rows to FILE (.csv or .xlsx)."
+    "--fix",
+    type=shared.FileName(path_type=Path),
+    metavar="FILE",
+    help="Write the bad rows to FILE (.csv or .xlsx).",
 )
 @shared.as_json
 @shared.quiet
@@ -37,7 +41,7 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
     from batchgen.check import find_manifests, survey
     from batchgen.fix import write_fix
     from batchgen.pricing import PriceTable
-    from batchgen.wording import validate_json, validate_text
+    from batchgen.wording import count, validate_json, validate_text
 
     options = _read_options(flags)
     prices = PriceTable.load(shared.config_of({}).prices)
@@ -45,11 +49,11 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
     found = survey(paths, options, prices)
     if fix is not None and found.invalid:
         rows = write_fix(paths, options, fix, prices)
-        click.echo(f"{rows:,} rows written to {fix}: correct them there, then run that file.", err=True)
+        click.echo(f"{count(rows, 'row')} written to {fix}: correct them there, then run that file.", err=True)
     if as_json:
         shared.print_json(validate_json(found))
     elif not quiet or found.problems_total:
-        click.echo(validate_text(found, hint=fix is None))
+        click.echo(validate_text(found, hint=fix is None).strip("\n"))
     return int(Exit.MANIFEST if found.problems_total or found.rows == 0 else Exit.OK)
 
 
@@ -57,7 +61,7 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
 @shared.manifests_argument
 @shared.reading
 @click.option("--by", metavar="COLUMN", help="Also sum by this column, e.g. campaign.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="OUT", help="Count what is paid there already.")
+@click.option("--out", type=shared.Folder(path_type=Path), metavar="OUT", help="Count what is paid there already.")
 @shared.setting("max_credits", "N|none")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text")
 @shared.as_json
@@ -83,24 +87,30 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         if format_ != "json":
             raise
         say(error)
-        shared.print_json(shared.error_json(error, error.exit))
-        return int(error.exit)
+        return document(error, error.exit)
     if found.problems_total or found.rows == 0:
         if format_ == "json":
             shared.print_json({**validate_json(found), **estimate_json(found, already_paid=paid, to_pay=to_pay)})
         else:
-            click.echo(validate_text(found), err=True)
+            click.echo(validate_text(found).strip("\n"), err=True)
         return int(Exit.MANIFEST)
+    over = _over_cap(to_pay[1], config.max_credits)
     if format_ == "json":
-        shared.print_json(estimate_json(found, already_paid=paid, to_pay=to_pay))
+        about = shared.error_json(over, over.exit) if over else {}
+        shared.print_json({**estimate_json(found, already_paid=paid, to_pay=to_pay), **about})
     else:
         render = estimate_markdown if format_ == "markdown" else estimate_text
-        click.echo(render(found, already_paid=paid, to_pay=to_pay))
-    cap = config.max_credits
-    if cap.said and cap.credits is not None and to_pay[1] > cap.credits:
-        click.echo(f"batchgen: {to_pay[1]:,} credits to pay are more than the cap of {cap.credits:,}.", err=True)
-        return int(Exit.CAP)
-    return int(Exit.OK)
+        click.echo(render(found, already_paid=paid, to_pay=to_pay).rstrip("\n"))
+    if over is None:
+        return int(Exit.OK)
+    say(over)
+    return int(over.exit)
+
+
+def _over_cap(to_pay: int, cap: Cap) -> CapError | None:
+    if not cap.said or cap.credits is None or to_pay <= cap.credits:
+        return None
+    return CapError(f"{to_pay:,} credits to pay are more than the cap of {cap.credits:,}.", code="over_cap")
 
 
 def _check_by(found: Any) -> None:

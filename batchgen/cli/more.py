@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from batchgen.cli import options as shared
-from batchgen.config import KEY_VARIABLE, Config, key_from_environment
+from batchgen.config import KEY_VARIABLE, Config, in_words, key_from_environment
 from batchgen.errors import Exit, UsageError
 
+#: Settings that are seconds, shown as a person writes them.
+_TIMES = ("deadline", "post_timeout")
 _STARTERS = {"csv": "starter.csv", "yaml": "starter.yaml"}
 
 
 @click.command("init")
-@click.argument("file", type=click.Path(path_type=Path), default=Path("videos.csv"))
+@click.argument("file", type=shared.FileName(path_type=Path), default=Path("videos.csv"))
 def init_command(file: Path) -> int:
     """Write a first manifest to start from: FILE ends in .csv or .yaml (default: videos.csv)."""
     kind = file.suffix.lower().lstrip(".").replace("yml", "yaml")
@@ -26,7 +28,8 @@ def init_command(file: Path) -> int:
     text = resources.files("batchgen").joinpath("starters", _STARTERS[kind]).read_text(encoding="utf-8")
     # A byte-order mark lets Excel read the accents of a CSV right.
     file.write_text(text, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="\n")
-    click.echo(f"Wrote {file}. Edit it, then:  batchgen validate {file}   batchgen run {file} --sandbox")
+    name = f'"{file}"' if " " in str(file) else file
+    click.echo(f"Wrote {file}. Edit it, then:  batchgen validate {name}   batchgen run {name} --sandbox")
     return int(Exit.OK)
 
 
@@ -54,7 +57,8 @@ def config_command(as_json: bool) -> int:
         shared.print_json({**document, "api_key": {"set": has_key, "origin": KEY_VARIABLE if has_key else None}})
         return int(Exit.OK)
     for name, value in values.items():
-        click.echo(f"{name:<15} {_shown(value):<28} {config.origins[name]}")
+        shown = in_words(value) if name in _TIMES else _shown(value)
+        click.echo(f"{name:<15} {shown:<28} {config.origins[name]}")
     click.echo(f"{'api_key':<15} {'set (not shown)' if has_key else 'not set':<28} {KEY_VARIABLE}")
     if config.prices:
         click.echo(f"{'prices':<15} {json.dumps(dict(config.prices)):<28} batchgen.toml")
@@ -62,6 +66,10 @@ def config_command(as_json: bool) -> int:
 
 
 def _plain(value: object) -> object:
+    from batchgen.config import Cap
+
+    if isinstance(value, Cap):
+        return value.credits if value.credits is not None else "none" if value.said else None
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return _shown(value)
@@ -71,6 +79,8 @@ def _shown(value: object) -> str:
     from batchgen.config import Cap
     from batchgen.pacing import MaxFailures
 
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Cap):
         return "not said" if not value.said else "none" if value.credits is None else str(value.credits)
     if isinstance(value, MaxFailures):
@@ -82,7 +92,7 @@ def _shown(value: object) -> str:
 
 @click.command("doctor")
 @click.option(
-    "--ledger", "out", type=click.Path(path_type=Path), metavar="OUT", help="Also check the ledger in OUT."
+    "--ledger", "out", type=shared.Folder(path_type=Path), metavar="OUT", help="Also check the ledger in OUT."
 )
 @shared.as_json
 def doctor_command(out: Path | None, as_json: bool) -> int:

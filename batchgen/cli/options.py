@@ -1,6 +1,7 @@
 """Options that several commands share, and the way to a Config."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,15 +15,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the end.")
-manifests_argument = click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST…")
 
 
-class Folder(click.Path):
-    """A folder by its name. A blank one is an unset variable of a script, not the current folder."""
+def _named(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """A manifest with a blank name is an unset variable of a script, not the current folder."""
+    if not all(name.strip() for name in value):
+        raise click.BadParameter("the name of a manifest is blank")
+    return value
+
+
+manifests_argument = click.argument("manifests", nargs=-1, required=True, callback=_named, metavar="MANIFEST…")
+
+
+class FileName(click.Path):
+    """A file or folder by its name. A blank one is an unset variable of a script, not the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and not value.strip():
-            self.fail("the name of the folder is blank", param, ctx)
+            self.fail("the name is blank", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Folder(FileName):
+    """A folder by its name, which need not be there yet."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and Path(value).is_file():
+            self.fail(f"{value} is a file, not a folder", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -67,11 +86,14 @@ def config_of(flags: dict[str, Any]) -> Config:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """The one document on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """The one document on stdout. It is JSON in every encoding: where stdout has none of Unicode's (a pipe on
+    Windows, LANG=C), what is not ASCII is escaped.
+    """
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    click.echo(json.dumps(document, ensure_ascii=not unicode, indent=2))
 
 
-def error_json(error: BatchgenError, exit_: Exit, plan: dict[str, Any] | None = None) -> dict[str, Any]:
+def error_json(error: BatchgenError, exit_: Exit, plan: Any = None) -> dict[str, Any]:
     """The document of a command that stopped before it did anything."""
     said = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"error": said, "plan": plan, "exit": int(exit_)}

@@ -84,7 +84,7 @@ def problems(error: Any, *, as_json: bool) -> int:
     if as_json:
         shared.print_json(validate_json(error.survey))
     else:
-        click.echo(validate_text(error.survey, hint=False), err=True)
+        click.echo(validate_text(error.survey, hint=False).strip("\n") + "\n", err=True)
     say(error)
     return int(Exit.MANIFEST)
 

@@ -27,7 +27,7 @@ class Journal:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise RuntimeError(f"Another sandbox uses {folder}.") from None
+            raise OSError(errno.EBUSY, "another run or sandbox works there right now", str(folder)) from None
         self._file: int | None = None
         self._size = 0
 

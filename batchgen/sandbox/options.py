@@ -156,6 +156,8 @@ class Options:
         _one_of("idempotency", self.idempotency, IDEMPOTENCY)
         _one_of("refund", self.refund, REFUNDS)
         _one_of("active-status", self.active_status, ACTIVE_STATUSES)
+        if not 0 <= self.port <= 65535:
+            raise ValueError("The port must be from 0 to 65535.")
         if self.speed <= 0:
             raise ValueError("The speed must be above 0.")
         parse_duration(self.duration)

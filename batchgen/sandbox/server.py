@@ -168,8 +168,8 @@ class App:
 class SandboxServer:
     """A sandbox in a thread of this process: `with SandboxServer(Options()) as sandbox: sandbox.base_url`.
 
-    With `state_dir` it goes on where the last one with that folder stopped. Raises RuntimeError when another
-    sandbox uses the folder, OSError when the port is taken.
+    With `state_dir` it goes on where the last one with that folder stopped. Raises OSError when another sandbox
+    uses the folder (EBUSY), or when the port is taken (EADDRINUSE).
     """
 
     def __init__(self, options: Options | None = None, state_dir: Path | str | None = None) -> None:

@@ -114,7 +114,7 @@ def test_on_a_full_disk_nothing_is_accepted_and_nothing_forgotten(tmp_path: Path
 
 
 def test_one_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:
-    with SandboxServer(Options(), tmp_path), pytest.raises(RuntimeError, match="Another sandbox uses"):
+    with SandboxServer(Options(), tmp_path), pytest.raises(OSError, match="another run or sandbox"):
         SandboxServer(Options(), tmp_path).start()
     SandboxServer(Options(), tmp_path).start().close()
 

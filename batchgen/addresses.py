@@ -88,11 +88,6 @@ def reach(address: str | Address) -> Reach:
     return next(reach for network, reach in _IPV6 if literal in network)
 
 
-def is_public(address: str | Address) -> bool:
-    """Whether an address is on the public internet."""
-    return reach(address) is Reach.PUBLIC
-
-
 def reach_of_url(url: str) -> Reach:
     """How far away a URL is that a person wrote by hand, as far as can be told without asking a resolver."""
     try:

@@ -22,6 +22,7 @@ NOT_FOUND_GRACE = 90.0
 EMPTY_WAITS = (1.0, 4.0, 15.0)
 #: Seconds of nothing but "bad key" after which nobody waits any more: the next run goes on, with another key.
 REFUSED_FOR = 30.0
+#: Looks that are open at once. An answer may take a minute: that is what slow ones may hold, and no more.
 MOST_OPEN = 128
 #: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
 URL_LIFE = 86400.0
@@ -157,7 +158,6 @@ class Poller:
         if look.status is None:
             await self._trouble(watched, look, now)
             return
-        self._pacer.answered(now, look.headers)
         watched.lost_since = self._refused_since = None
         await self._saw(watched, look.status, now)
 
@@ -229,9 +229,9 @@ class Poller:
         task = watched.task
         wait = retry_after(look.headers, wall=self._board.clock.wall(), text=look.message)
         if look.trouble is Trouble.THROTTLED:
-            self._pacer.throttled(now, wait, look.headers)
+            self._pacer.throttled(now, wait)
         elif look.trouble is Trouble.AWAY:
-            self._pacer.slowed(now)
+            self._pacer.unanswered(now)
         elif look.trouble is Trouble.REFUSED:
             self._board.stop(Stop.REFUSED, f"The service does not accept the API key any more ({look.message}).")
             self._refused_since = now if self._refused_since is None else self._refused_since

@@ -138,24 +138,3 @@ def _values(results: Iterable[Result], other: Sequence[str]) -> Iterator[list[An
             usable = stamp is not None and 0 <= stamp <= _LAST_SECOND
             row[name] = datetime.fromtimestamp(stamp, UTC) if usable else None
         yield [*row.values(), *[result.cells.get(name, "") for name in other]]
-
-
-class Refresh:
-    """When results.csv may be written again during a run: at most once a second, at most 5 % of the time.
-
-    Times are seconds of any one clock. Pure: the caller reads the clock and writes.
-    """
-
-    def __init__(self, every: float = 1.0, share: float = 0.05) -> None:
-        self._every = every
-        self._share = share
-        self._next = float("-inf")
-
-    def due(self, now: float) -> bool:
-        """May it be written now?"""
-        return now >= self._next
-
-    def wrote(self, began: float, ended: float) -> None:
-        """It was written from `began` to `ended`; the next time comes when that is 5 % of all time."""
-        took = max(0.0, ended - began)
-        self._next = max(began + self._every, ended + took * (1 / self._share - 1))

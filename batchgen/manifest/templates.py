@@ -19,11 +19,6 @@ FILTERS = ("capitalize", "default", "lower", "replace", "title", "trim", "upper"
 _SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
-def is_template(text: object) -> bool:
-    """Whether a value holds a `{{`."""
-    return isinstance(text, str) and "{{" in text
-
-
 class Template:
     """A compiled text. `names` are the variables that it uses; `render` gives the value.
 

@@ -188,10 +188,6 @@ class Durations:
             left -= base[step]
         return hazards
 
-    def alive_at(self, group: Group, age: float) -> float:
-        """The share of a group's tasks that are expected to run longer than `age` seconds."""
-        return math.exp(-sum(self.hazards(group)[: step_of(age)]))
-
     def state(self) -> dict[str, Any]:
         """Everything learned, JSON-able: only steps that hold something."""
         return {

@@ -1,7 +1,11 @@
 """The allowance for looks at tasks: how many status requests a second, all tasks together.
 
-Worked example: 20 a second at first; if they are used and no answer is a 429 and none takes far longer than
-usual, 40 in the next second, then 80. A 429 at 80 halves it to 40, and nobody looks before its Retry-After.
+Worked example: 20 a second at first; if they are used and no answer is a 429 and none stays out, 40 in the next
+second, then 80. A 429 at 80 halves it to 40, and nobody looks before its Retry-After.
+
+A slow answer is no reason to look less often: the one that finds a task ended may take a minute, because services
+store the video in it, and the others are as quick as ever. What bounds slow answers is how many looks are open at
+once (`poll.MOST_OPEN`).
 """
 
 import math
@@ -12,7 +16,7 @@ from .rate import CATCH_UP, Rate, SlotClock
 
 
 class PollPacer:
-    """20 a second at first, doubled each second without trouble, halved on a 429 or a slow-down.
+    """20 a second at first, doubled each second without trouble, halved on a 429 or on no answer.
 
     It rises only while it is used, so that a quiet hour does not end in a burst. `rate` told: just that.
     """
@@ -47,16 +51,13 @@ class PollPacer:
                 self.rate = min(self.FASTEST, self.rate * 2)
             self._since, self._used = now, 0
 
-    def answered(self, now: float, headers: Mapping[str, str]) -> None:
-        """A look was answered."""
-
-    def throttled(self, now: float, retry_after: float | None, headers: Mapping[str, str]) -> None:
+    def throttled(self, now: float, retry_after: float | None) -> None:
         """A look was answered with "too much": half the rate, and nobody before the time that was said."""
-        self.slowed(now)
+        self.unanswered(now)
         self._gate = max(self._gate, now + (retry_after if retry_after is not None else 1.0))
 
-    def slowed(self, now: float) -> None:
-        """A look got no answer, or one that took far longer than usual. Several within a second count once."""
+    def unanswered(self, now: float) -> None:
+        """A look got no answer. Several within a second count once."""
         if now - self._halved_at >= 1.0:
             self.rate = max(self.SLOWEST, self.rate / 2)
             self._halved_at = now

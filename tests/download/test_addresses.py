@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.addresses import Reach, is_public, reach, reach_of_url
+from batchgen.addresses import Reach, reach, reach_of_url
 
 CASES = Path(__file__).with_name("addresses")
 PUBLIC = (CASES / "public.txt").read_text().split()
@@ -13,17 +13,17 @@ NOT_PUBLIC = (CASES / "not_public.txt").read_text().split()
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_may_serve_a_file(address: str) -> None:
-    assert is_public(address)
+    assert reach(address) is Reach.PUBLIC
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_any_other_address_may_not(address: str) -> None:
-    assert not is_public(address)
+    assert reach(address) is not Reach.PUBLIC
 
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f000001", "2130706433", "1.1.1.1/32", "1.1.1.01"])
 def test_text_that_is_no_address_may_not(text: str) -> None:
-    assert not is_public(text)
+    assert reach(text) is Reach.NEVER
 
 
 @pytest.mark.parametrize(

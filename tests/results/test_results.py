@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from batchgen.errors import Exit, OutputError
 from batchgen.formula import own_name, unguard
 from batchgen.job import RESULT_COLUMNS, Result, State
-from batchgen.results import Refresh, columns, frame, utc, write_results
+from batchgen.results import columns, frame, utc, write_results
 from batchgen.whole import whole_file
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -214,15 +214,3 @@ def test_no_results_give_a_header_and_an_empty_frame(tmp_path: Path) -> None:
     write_results(tmp_path / "results.csv", [], ["prompt"])
     assert read(tmp_path / "results.csv") == []
     assert list(frame([], ["prompt"]).columns) == columns(["prompt"])
-
-
-def test_writing_takes_at_most_a_twentieth_of_the_time() -> None:
-    """At most once a second; a file that takes 2 s to write is written again after 40 s."""
-    refresh = Refresh()
-    assert refresh.due(100.0)
-    refresh.wrote(100.0, 100.01)
-    assert not refresh.due(100.9)
-    assert refresh.due(101.0)
-    refresh.wrote(101.0, 103.0)
-    assert not refresh.due(140.9)
-    assert refresh.due(141.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pages import check_pages
 from world import World, key_pattern
 
 from batchgen.ledger.audit import violations as ledger_violations
@@ -135,22 +136,44 @@ def compare(world: World, *, ended: bool = True, audit: dict[str, Any] | None = 
     strange = {one["task_id"] for one in books.tasks} - set(by_id)
     if len(strange) > len(renamed):
         found.append(f"the ledger has task ids that the service never gave: {sorted(strange)[:3]}")
-    account = books.account
-    held = account["charged"] + account["in_doubt"] + account["reserved"]
-    spilled_too = sum(by_id[one]["credits"] for one in books.spilled if one in by_id)
-    if audit["charged"] > held + spilled_too:
-        found.append(f"the service charged {audit['charged']}, the ledger holds {held}")
-    if not doubtful and not books.spilled and audit["charged"] != account["charged"]:
-        found.append(f"nothing is in doubt, but the service charged {audit['charged']}, not {account['charged']}")
-    if account["cap"] is not None and held - account["refunded"] > account["cap"]:
-        found.append(f"{held} credits under a cap of {account['cap']}")
+    found += _account(audit, books, doubtful)
     found += _results(world, books, ended=ended)
+    states = {one["job_id"]: one["state"] for one in books.jobs.values()}
+    found += check_pages(world.out, world.jobs, [states.get(job, "") for job in world.jobs], ended=ended)
     found += _videos(world.out, books)
     found += find_key(world)
     if audit["files_with_authorization"]:
         found.append("a download carried the key")
     charged = sum(1 for one in books.in_doubt if tasks_of.get(one["body_sha256"]))
     return Verdict(found, len(books.in_doubt), charged, double, len(lost), len(posts))
+
+
+def _account(audit: dict[str, Any], books: Books, doubtful: set[str]) -> list[str]:
+    """The service's sums against the account. A price that the service raised is known once an answer stated it."""
+    account, found = books.account, []
+    by_id = {task["task_id"]: task for task in audit["tasks"]}
+    price = {one["idempotency_key"]: one["price"] for one in books.attempts}
+    # Of a doubt nobody has read what the service took: it may be more than our price.
+    dearer = sum(
+        max(0, by_id[post["task_id"]]["credits"] - price.get(post["key"], 0))
+        for post in audit["posts"]
+        if post["task_id"] in by_id and post["sha256"] in doubtful
+    )
+    held = account["charged"] + account["in_doubt"] + account["reserved"]
+    spilled_too = sum(by_id[one]["credits"] for one in books.spilled if one in by_id)
+    if audit["charged"] > held + spilled_too + dearer:
+        found.append(f"the service charged {audit['charged']}, the ledger holds {held}")
+    if not doubtful and not books.spilled and audit["charged"] != account["charged"]:
+        found.append(f"nothing is in doubt, but the service charged {audit['charged']}, not {account['charged']}")
+    prices = {one["attempt_id"]: one["price"] for one in books.attempts}
+    beyond = sum(max(0, one["charged"] - prices[one["task_no"]]) for one in books.tasks)
+    if account["unplanned"] != beyond:
+        found.append(
+            f"{account['unplanned']} credits are called unplanned, the tasks have {beyond} beyond our price"
+        )
+    if account["cap"] is not None and held - account["refunded"] - beyond > account["cap"]:
+        found.append(f"{held} credits under a cap of {account['cap']}, {beyond} of them beyond our price")
+    return found
 
 
 def _durable_before(posts: list[dict[str, Any]], attempts_of: dict[str, list[dict[str, Any]]]) -> list[str]:

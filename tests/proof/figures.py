@@ -1,14 +1,22 @@
 """A figure of a proof: how many faults were planned and fired, and what they broke. Void below 90 % fired."""
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+#: Set: no trial begins any more.
+stopping = threading.Event()
+#: Seconds between two lines on stderr about a figure that is not finished; None says nothing.
+say_every: float | None = None
+#: Figures that have begun and not ended.
+unfinished: "list[Figure]" = []
 
-@dataclass
+
+@dataclass(eq=False)
 class Figure:
     """One line of docs/reliability.md."""
 
@@ -26,8 +34,9 @@ class Figure:
     unfired: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._lock = threading.Lock()
+        unfinished.append(self)
 
     def add(self, what: str, *, fired: int, planned: int = 1, verdicts: "tuple[object, ...]" = ()) -> None:
         """Count one trial: its last verdict has the doubts, all of them the violations."""
@@ -44,6 +53,9 @@ class Figure:
                 self.lost += last.lost  # type: ignore[attr-defined]
                 self.doubts += last.doubts  # type: ignore[attr-defined]
                 self.charged_doubts += last.charged_doubts  # type: ignore[attr-defined]
+            if say_every is not None and time.monotonic() - self._said >= say_every:
+                self._said = time.monotonic()
+                print(f"  … {self._said - self._began:.0f} s, {self}", file=sys.stderr, flush=True)
 
     def broke(self, sentence: str) -> None:
         with self._lock:
@@ -51,6 +63,8 @@ class Figure:
 
     def end(self) -> "Figure":
         self.seconds = round(time.monotonic() - self._began, 1)
+        if self in unfinished:
+            unfinished.remove(self)
         print(self, flush=True)
         return self
 

@@ -90,7 +90,7 @@ def two_processes(zygote: Zygote, count: int, seed: int) -> Figure:
 def readers(zygote: Zygote, reads: int, seed: int) -> Figure:
     """results.csv is read again and again while a run writes it: every read is whole."""
     figure = Figure("results-readers", seed)
-    with make_world(zygote, f"readers {seed}", jobs=40) as world:
+    with make_world(zygote, f"readers {seed}", "--duration", "1-4", jobs=40) as world:
         process = world.start("--rate", "12/s", "--burst", "1")
         versions: Counter[int] = Counter()
         lock = threading.Lock()

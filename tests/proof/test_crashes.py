@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import clean
+import money
 import pytest
 import trials
 from processes import Zygote, can_trace
@@ -30,16 +32,23 @@ def test_a_kill_at_any_failpoint_loses_and_repeats_nothing(zygote: Zygote) -> No
 
 
 @pytest.mark.timeout(300)
-def test_a_kill_at_a_random_moment_loses_and_repeats_nothing(zygote: Zygote) -> None:
-    trials.kills(zygote, 32, SEED).check()
+@pytest.mark.parametrize("seed", [SEED, SEED + 1, SEED + 2])
+def test_a_kill_at_a_random_moment_loses_and_repeats_nothing(zygote: Zygote, seed: int) -> None:
+    trials.kills(zygote, 40, seed).check()
 
 
 @pytest.mark.timeout(300)
 def test_a_cap_holds_whatever_is_killed(zygote: Zygote) -> None:
-    trials.caps(zygote, 8, SEED).check()
+    money.caps(zygote, 8, SEED).check()
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [SEED, SEED + 1])
 @pytest.mark.skipif(bool(can_trace()), reason=can_trace() or "-")
-def test_a_kill_at_any_system_call_loses_and_repeats_nothing(zygote: Zygote) -> None:
-    trials.syscall_kills(zygote, 24, SEED).check()
+def test_a_kill_at_any_system_call_loses_and_repeats_nothing(zygote: Zygote, seed: int) -> None:
+    trials.syscall_kills(zygote, 52, seed).check()
+
+
+@pytest.mark.timeout(300)
+def test_jobs_that_nothing_disturbs_leave_no_doubt_and_equal_books(zygote: Zygote) -> None:
+    clean.clean(zygote, 300, SEED).check()

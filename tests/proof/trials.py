@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from books import Verdict, compare
-from figures import Figure
+from figures import Figure, stopping
 from processes import Process, Zygote, attach
 from world import World, make_world
 
@@ -73,6 +73,8 @@ def side_by_side(
     """Run a trial of each case in parallel; what one raises is a violation with its words."""
 
     def safely(case: tuple[Any, ...]) -> None:
+        if stopping.is_set():
+            return
         try:
             trial(*case)
         except Exception as error:
@@ -109,18 +111,19 @@ def failpoint_trials(names: Iterable[str]) -> Iterator[tuple[str, int, Behaviour
                 yield name, nth, BY_NAME[behaviour]
 
 
-def failpoints(zygote: Zygote, names: Iterable[str], seed: int) -> Figure:
+def failpoints(zygote: Zygote, names: Iterable[str], seed: int, rounds: int = 1) -> Figure:
     """Kill at every named point of the program, at several passes, while the service does what leads there."""
     figure = Figure("failpoints", seed)
 
-    def trial(name: str, nth: int, behaviour: Behaviour) -> None:
+    def trial(turn: int, name: str, nth: int, behaviour: Behaviour) -> None:
         what = f"{name}:{nth} ({behaviour.name})"
-        with make_world(zygote, f"{seed} {what}", *behaviour.options) as world:
+        with make_world(zygote, f"{seed + turn} {what}", *behaviour.options) as world:
             code = world.start(failpoint=f"{name}:{nth}").wait(60)
             verdicts = finish(world, behaviour)
             figure.add(what, fired=int(code == -9), verdicts=tuple(verdicts))
 
-    return side_by_side(figure, trial, failpoint_trials(names))
+    cases = [(turn, *case) for turn in range(rounds) for case in failpoint_trials(names)]
+    return side_by_side(figure, trial, cases)
 
 
 # -- kill -9 at random moments ---------------------------------------------------------------------------------
@@ -198,9 +201,10 @@ def spots(
     zygote: Zygote, behaviours: Iterable[Behaviour], calls: tuple[str, ...], count: int, seed: int
 ) -> list[tuple[Behaviour, str, int]]:
     """So many different (behaviour, system call, n) of an undisturbed run, chosen by the seed."""
-    every = []
-    for behaviour in behaviours:
-        counted = count_calls(zygote, behaviour, calls, seed)
+    every, some = [], list(behaviours)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        counts = list(pool.map(lambda behaviour: count_calls(zygote, behaviour, calls, seed), some))
+    for behaviour, counted in zip(some, counts, strict=True):
         # The last few passes depend on timing and may not be reached in every run.
         every += [
             (behaviour, call, n) for call, most in counted.items() for n in range(1, max(2, int(most * 0.85) + 1))
@@ -227,36 +231,3 @@ def syscall_kills(zygote: Zygote, count: int, seed: int, behaviours: Iterable[Be
             figure.add(what, fired=int(code == -9), verdicts=tuple(verdicts))
 
     return side_by_side(figure, trial, spots(zygote, behaviours, CALLS, count, seed))
-
-
-# -- the cap ---------------------------------------------------------------------------------------------------
-
-
-def caps(zygote: Zygote, count: int, seed: int) -> Figure:
-    """A random cap, a misbehaving service, and up to three kills: the service never charges more than the cap."""
-    figure = Figure("caps", seed)
-
-    def trial(n: int) -> None:
-        rng = random.Random(f"cap {seed} {n}")
-        behaviour, cap = rng.choice(BEHAVIOURS), rng.randrange(24, 100)
-        limits = ("--max-credits", str(cap), "--fill-cap")
-        with make_world(zygote, f"cap {seed} {n}", *behaviour.options, jobs=12) as world:
-            verdicts, fired, kills_ = [], 0, rng.randrange(1, 4)
-            for _ in range(kills_):
-                process = world.start(*limits)
-                wait_for_moment(world, process, rng)
-                fired += process.signal(9) and process.wait() == -9
-                verdicts.append(_within(world, cap))
-            world.run(*limits)
-            figure.add(f"cap of {cap}, {n} ({behaviour.name})", planned=kills_, fired=fired,
-                       verdicts=(*verdicts, _within(world, cap)))  # fmt: skip
-
-    return side_by_side(figure, trial, [(n,) for n in range(count)])
-
-
-def _within(world: World, cap: int) -> Verdict:
-    audit = world.audit()
-    verdict = compare(world, ended=False, audit=audit)
-    if audit["charged"] - audit["refunded"] > cap:
-        verdict.violations.append(f"the service charged {audit['charged']}, more than the cap of {cap}")
-    return verdict

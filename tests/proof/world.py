@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from processes import Process, Zygote
 
-_SCENES = (("text-to-video", 6), ("image-to-video", 8), ("video-to-video", 10))
+#: What the service charges, and what our price table says, unless a proof changes it.
+PRICES = {"text-to-video": 6, "image-to-video": 8, "video-to-video": 10}
 
 
 def make_key(rng: random.Random) -> str:
@@ -57,6 +58,7 @@ class World:
         else:
             argv = [command, str(self.out)]
         env = {"BATCHGEN_API_KEY": self.key} | more.pop("env", {})
+        more.setdefault("cwd", str(self.folder.parent))  # where batchgen.toml is, if a proof writes one
         process = self.zygote.start("client", [*argv, *extra], self.folder, env=env, **more)
         self.runs.append(process)
         return process
@@ -109,7 +111,7 @@ def write_manifest(path: Path, jobs: int, rng: random.Random) -> list[str]:
     """A manifest of so many different jobs; returns their ids."""
     lines = ["id,provider,model,scene,prompt,image_input,video_input,owner"]
     for n in range(1, jobs + 1):
-        scene = rng.choice(_SCENES)[0]
+        scene = rng.choice(tuple(PRICES))
         image = f"https://example.com/{n}.png" if scene == "image-to-video" else ""
         video = f"https://example.com/{n}.mp4" if scene == "video-to-video" else ""
         lines.append(

@@ -218,7 +218,7 @@ class Drive:
             await self._ledger.set_meta(pacing=pacing, durations=self._durations.state())
 
 
-def drive(
+async def drive(
     ledger: Ledger,
     base_url: str,
     key: Secret,
@@ -227,19 +227,7 @@ def drive(
     course: Course,
     progress: Progress,
 ) -> None:
-    """Run the stations in an event loop of their own, with Ctrl-C and SIGTERM as promised."""
-    asyncio.run(_drive(ledger, base_url, key, board, config, course, progress))
-
-
-async def _drive(
-    ledger: Ledger,
-    base_url: str,
-    key: Secret,
-    board: Board,
-    config: Config,
-    course: Course,
-    progress: Progress,
-) -> None:
+    """Run the stations, with Ctrl-C and SIGTERM as promised."""
     api = Api(base_url, key, post_timeout=config.post_timeout, idempotent=config.idempotent)
     # A service on this machine or this network keeps its videos there too; any other may not send us inside.
     course = replace(course, near=reach_of_url(base_url))

@@ -1,5 +1,6 @@
 """From manifests to videos: read, plan, ask, submit, collect, write down. The only module that knows them all."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -115,7 +116,7 @@ def work(
         board.credits_planned = credits_left
         board.event("run", jobs=jobs_left, credits=credits_left)
         with Progress(board, options.progress) as progress:
-            drive(ledger, base_url, key, board, config, course, progress)
+            asyncio.run(drive(ledger, base_url, key, board, config, course, progress))
         board.event("end", stops=[stop.value for stop in board.stops])
         return board.stops
     finally:

@@ -14,14 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.job import InvalidRow, Job, Known
-from batchgen.ledger import rows
+from batchgen.job import Earlier, InvalidRow, Job, Known, State
+from batchgen.ledger import earlier, rows
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
 from batchgen.ledger.tables import manifest as manifest_table
 from batchgen.ledger.tables import row as row_table
-from batchgen.plan import RAISES, Decision, Plan, Selection, decide
+from batchgen.plan import RAISES, Decision, Plan, Selection, decide, may_go_back
 
 _CHUNK = 2000
 
@@ -93,8 +93,20 @@ class _Reader:
             return {}
         return rows.bought_with(self.connection, fingerprints)
 
-    def keep(self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool) -> int:
-        del one, decision, known, selected  # a keeper writes them down
+    def bought_earlier(self, job_nos: list[int]) -> dict[tuple[int, str], Earlier]:
+        if self.connection is None or not job_nos:
+            return {}
+        return earlier.bought_earlier(self.connection, job_nos)
+
+    def keep(
+        self,
+        one: Job | InvalidRow,
+        decision: Decision | None = None,
+        known: Known | None = None,
+        selected: bool = False,
+        back: Earlier | None = None,
+    ) -> int:
+        del one, decision, known, selected, back  # a keeper writes them down
         return 0
 
     def candidate(self, one: Job) -> dict[str, Any] | None:
@@ -122,11 +134,19 @@ class _Keeper(_Reader):
         self.jobs: list[dict[str, Any]] = []
         self.rows: list[dict[str, Any]] = []
         self.moves: list[dict[str, Any]] = []
+        self.leaves: list[dict[str, Any]] = []
         self.replaces: list[dict[str, Any]] = []
         self.decisions: list[dict[str, Any]] = []
         connection.execute(sa.update(job_table).where(job_table.c.selected == 1).values(selected=0))
 
-    def keep(self, one: Job | InvalidRow, decision: Decision | None, known: Known | None, selected: bool) -> int:
+    def keep(
+        self,
+        one: Job | InvalidRow,
+        decision: Decision | None = None,
+        known: Known | None = None,
+        selected: bool = False,
+        back: Earlier | None = None,
+    ) -> int:
         position, self.position = self.position, self.position + 1
         if one.manifest != self.manifest or self.manifest_no < 1:
             self.manifest, self.manifest_no = one.manifest, self.manifest_no + 1
@@ -136,7 +156,8 @@ class _Keeper(_Reader):
         if isinstance(one, Job) and decision is not Decision.RENAMED:
             job_no = known.job_no if known else self._new(one, position, selected)
             if known:
-                self._again(one, decision, known, position, selected)
+                self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
+                self._again(one, decision, known, selected, back)
         changed = decision is Decision.CHANGED
         self.rows.append(rows.row_values(position, self.manifest_no, one, job_no, changed=changed))
         return position
@@ -146,24 +167,34 @@ class _Keeper(_Reader):
         self.jobs.append(rows.job_values(number, one, position, selected=selected))
         return number
 
-    def _again(self, one: Job, decision: Decision | None, known: Known, position: int, selected: bool) -> None:
-        self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
+    def _again(
+        self, one: Job, decision: Decision | None, known: Known, selected: bool, back: Earlier | None
+    ) -> None:
         raised = decision in RAISES and selected
         same = (known.fingerprint, known.price) == (one.fingerprint, one.price)
         replaced = decision is Decision.WAITING and not same  # a mended price list counts at once
-        if not (raised or replaced):
+        if not (raised or replaced or back):
             return
+        if known.state is not State.NOT_SUBMITTED:
+            self.leaves.append(earlier.left(known))
+        now = back or Earlier(State.NOT_SUBMITTED)
         self.replaces.append(
             {
                 "no": known.job_no,
                 "new_fingerprint": one.fingerprint,
                 **{f"new_{name}": value for name, value in rows.request_values(one).items()},
                 "new_purchase": known.purchase_no + int(raised),
+                "new_state": now.state.value,
+                "new_code": now.error_code,
+                "new_error": now.error,
             }
         )
         if raised:
             detail = json.dumps({"purchase_no": known.purchase_no + 1, "was": known.state.value})
             self.decisions.append(_decision(f"buy again: {decision}", one.job_id, detail))
+        elif back:
+            detail = json.dumps({"state": back.state.value, "was": known.state.value})
+            self.decisions.append(_decision("back to what was bought", one.job_id, detail))
 
     def candidate(self, one: Job) -> dict[str, Any] | None:
         return rows.job_values(0, one, 0, selected=True)
@@ -172,10 +203,11 @@ class _Keeper(_Reader):
         rows.insert_many(self.connection, job_table, self.jobs)
         rows.insert_many(self.connection, row_table, self.rows)
         rows.insert_many(self.connection, decision_table, self.decisions)
-        for statement, values in ((rows.MOVE, self.moves), (rows.REPLACE, self.replaces)):
+        changes = ((rows.MOVE, self.moves), (earlier.LEAVE, self.leaves), (rows.REPLACE, self.replaces))
+        for statement, values in changes:
             if values:
                 statement.execute(self.connection, values)
-        for each in (self.jobs, self.rows, self.moves, self.replaces, self.decisions):
+        for each in (self.jobs, self.rows, self.moves, self.leaves, self.replaces, self.decisions):
             each.clear()
 
     def settle(self, candidate: _Candidate, old: Known | None) -> None:
@@ -222,39 +254,40 @@ class _Intake:
         new = {one.fingerprint for one in jobs if one.job_id not in known} - self.old.keys()
         bought = self.reader.bought_with(sorted(new))
         self.old.update((content, deque(some)) for content, some in bought.items())
+        back = self.reader.bought_earlier(
+            [its.job_no for one in jobs if (its := known.get(one.job_id)) and may_go_back(one.fingerprint, its)]
+        )
         for one in chunk:
             self.plan.rows += 1
             if isinstance(one, InvalidRow):
                 self.plan.invalid += 1
-                self.reader.keep(one, None, None, False)
+                self.reader.keep(one)
                 continue
-            selected = self.selection.matches(one)
             found = known.get(one.job_id)
             if found is None and one.fingerprint in self.old:
-                position = self.reader.keep(one, Decision.RENAMED, None, selected)
-                scene = str(one.request["scene"])
-                self.candidates.append(
-                    _Candidate(
-                        position,
-                        one.job_id,
-                        scene,
-                        one.price,
-                        selected,
-                        one.fingerprint,
-                        self.reader.candidate(one),
-                    )
-                )
-                continue
-            if found is not None:
-                self.present.add(found.job_no)
-            decision = decide(one.fingerprint, found, resubmit_changed=self.resubmit_changed)
-            self.reader.keep(one, decision, found, selected)
-            if found is not None and found.fingerprint != one.fingerprint:
-                self.plan.differing += not (decision is Decision.WAITING or (decision in RAISES and selected))
-            if selected:
-                self.plan.count(decision, one)
+                self._perhaps_renamed(one)
             else:
-                self.plan.unselected += 1
+                self._job(one, found, back.get((found.job_no, one.fingerprint)) if found else None)
+
+    def _perhaps_renamed(self, one: Job) -> None:
+        position = self.reader.keep(one, Decision.RENAMED)
+        scene, selected = str(one.request["scene"]), self.selection.matches(one)
+        line = self.reader.candidate(one)
+        self.candidates.append(_Candidate(position, one.job_id, scene, one.price, selected, one.fingerprint, line))
+
+    def _job(self, one: Job, found: Known | None, back: Earlier | None) -> None:
+        selected = self.selection.matches(one)
+        decision = decide(one.fingerprint, found, resubmit_changed=self.resubmit_changed, back=back)
+        self.reader.keep(one, decision, found, selected, back)
+        if found is not None:
+            self.present.add(found.job_no)
+            same = back is not None or found.fingerprint == one.fingerprint
+            now_same = same or decision is Decision.WAITING or (decision in RAISES and selected)
+            self.plan.differing += not now_same
+        if selected:
+            self.plan.count(decision, one)
+        else:
+            self.plan.unselected += 1
 
     def _renames(self) -> None:
         for one in self.candidates:

@@ -46,6 +46,13 @@ WAITING = frozenset({State.SUBMITTED, State.QUEUED, State.RUNNING, State.OVERDUE
 #: States of a job that ended without a video: an edited row with one of these is simply submitted again.
 ENDED_WITHOUT_VIDEO = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.REJECTED})
 
+#: Error codes of jobs that a person or the service left without a video, though they were, or may have been, paid.
+PAID_LOST = "paid_lost"
+GIVEN_UP = "given_up"
+NO_OUTPUT = "no_output"
+#: Ends by a person's word that count as spent: like a video, they are bought again only on demand.
+PAID_ENDS = frozenset({PAID_LOST, GIVEN_UP})
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -74,6 +81,7 @@ class Row:
     options and own columns as the person wrote them), by column name in the manifest's order.
     `places` names the cell of a key for messages: key -> (column header, cell name); `lines` the physical line
     of a key where it is not `line` (YAML). `repeat_of` marks what `repeat:` made: it is meant to be the same.
+    `unnamed` are texts of a table that stand under no header.
     """
 
     manifest: str
@@ -85,6 +93,7 @@ class Row:
     task_id: str = ""
     repeat_of: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
 
     def text(self, column: str) -> str:
         """What the row says under a column name, as text: a cell, `options.NAME`, or a known key. "" is blank."""
@@ -155,6 +164,17 @@ class Known:
     state: State
     purchase_no: int
     price: int
+    error_code: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """How a purchase of a job ended: what the job is again when its row has that content again."""
+
+    state: State
+    error_code: str = ""
+    error: str = ""
 
 
 # Made once: making an encoder for each row costs more than the encoding.

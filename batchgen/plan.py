@@ -2,7 +2,8 @@
 
 A row is compared with the ledger's job of the same id. The tables are in `docs/architecture.md`; the rule
 behind them: a purchase is made by itself only for what was never bought, or what ended without a video and
-was then edited; everything else needs a person's word.
+was then edited; everything else needs a person's word. What a job bought once is never bought for it again but
+by `retry`: when a row comes back to such a content, its job goes back to what that purchase gave.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from batchgen.job import ENDED_WITHOUT_VIDEO, Job, Known, State
+from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, WAITING, Earlier, Job, Known, State
 
 
 class Decision(StrEnum):
@@ -34,22 +35,42 @@ SUBMITS = frozenset({Decision.NEW, Decision.EDITED, Decision.WAITING, Decision.R
 RAISES = frozenset({Decision.EDITED, Decision.REBUY})
 
 
-def decide(fingerprint: str, known: Known | None, *, resubmit_changed: bool = False) -> Decision:
-    """The decision for a row with this content, when the ledger knows `known` under its id."""
+def decide(
+    fingerprint: str, known: Known | None, *, resubmit_changed: bool = False, back: Earlier | None = None
+) -> Decision:
+    """The decision for a row with this content, when the ledger knows `known` under its id.
+
+    `back` is what the job bought with this content in an earlier purchase, if it did: it is that again.
+    """
     if known is None:
         return Decision.NEW
+    if back is not None:
+        return _bought(back.state)
     state, same = known.state, known.fingerprint == fingerprint
     if state is State.NOT_SUBMITTED:
         return Decision.WAITING
     if state in (State.IN_DOUBT, State.SUBMITTING):
         return Decision.IN_DOUBT
-    if state in ENDED_WITHOUT_VIDEO:
-        return Decision.ENDED if same else Decision.EDITED
     if same:
-        return Decision.DONE if state is State.SUCCEEDED else Decision.RUNNING
-    if resubmit_changed and state is State.SUCCEEDED:
+        return _bought(state)
+    ended = state in ENDED_WITHOUT_VIDEO
+    if ended and known.error_code not in PAID_ENDS:
+        return Decision.EDITED
+    if resubmit_changed and (ended or state is State.SUCCEEDED):
         return Decision.REBUY
     return Decision.CHANGED
+
+
+def _bought(state: State) -> Decision:
+    if state in ENDED_WITHOUT_VIDEO:
+        return Decision.ENDED
+    return Decision.DONE if state is State.SUCCEEDED else Decision.RUNNING
+
+
+def may_go_back(fingerprint: str, known: Known) -> bool:
+    """Whether an edited row may lead its job back to an earlier purchase: nothing of it runs or is in doubt."""
+    busy = known.state in WAITING or known.state in (State.IN_DOUBT, State.SUBMITTING)
+    return known.fingerprint != fingerprint and not busy
 
 
 @dataclass(slots=True)

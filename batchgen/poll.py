@@ -10,9 +10,9 @@ from typing import Protocol
 
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.errors import LedgerWriteError
-from batchgen.job import TERMINAL, Look, State, TaskStatus, Trouble
+from batchgen.job import NO_OUTPUT, TERMINAL, Look, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger
-from batchgen.ledger.tasks import NO_OUTPUT, OpenTask, Seen
+from batchgen.ledger.tasks import OpenTask, Seen
 from batchgen.pacing import PollPacer, PollSchedule, retry_after
 
 #: A task may be invisible for a while after it was accepted.

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from batchgen.flow import SANDBOX_SERVICE
 from batchgen.intake import person
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Ledger, Store, people, views
-from batchgen.ledger.people import PAID_ENDS, Doubt, Ended
-from batchgen.ledger.store import meta_value
+from batchgen.ledger.people import Doubt, Ended
+from batchgen.ledger.store import meta_value, set_meta_value
+from batchgen.pricing import PriceTable
 from batchgen.status_text import doubts_text
+from batchgen.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +159,43 @@ def _read_csv(path: Path, *needed: str) -> list[dict[str, str]]:
 # -- retry ---------------------------------------------------------------------------------------------------
 
 
-def to_retry(
-    out: Path,
-    *,
-    states: Sequence[str],
-    codes: Sequence[str],
-    jobs: Sequence[str],
-    file: Path | None,
-    buy_again: bool,
-) -> list[Ended]:
-    """The jobs that `retry` would buy again. Those that were paid for need --buy-again."""
-    names = list(jobs)
-    if file is not None:
-        marked = _read_csv(file, "job_id", "mark")
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `retry` was asked for: states, codes and ids narrow it, `file` names jobs by the mark `reject`."""
+
+    states: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    file: Path | None = None
+    buy_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The jobs that `retry` buys again, and those that it leaves because they were paid for; at today's prices."""
+
+    jobs: tuple[Ended, ...] = ()
+    left: tuple[Ended, ...] = ()
+
+    @property
+    def price(self) -> int:
+        return sum(one.price for one in self.jobs)
+
+
+def to_retry(out: Path, wanted: Wanted, prices: PriceTable) -> Choice:
+    """What `retry` would buy. Jobs that were paid for need --buy-again.
+
+    UsageError for a job that did not end, and where all that is named by id, code or state was paid for.
+    """
+    names = list(wanted.jobs)
+    if wanted.file is not None:
+        marked = _read_csv(wanted.file, "job_id", "mark")
         names += [line["job_id"] for line in marked if line["mark"].strip().lower() == "reject"]
         if not names:
-            return []
+            return Choice()
     with Store.read(out) as store, store.begin() as connection:
-        found = people.ended_jobs(connection, states=_states(states), codes=codes, job_ids=names)
+        found = people.ended_jobs(connection, states=_states(wanted.states), codes=wanted.codes, job_ids=names)
+    found = [replace(one, price=prices.price(one.provider, one.model, one.scene)) for one in found]
     known = {one.job_id for one in found}
     if unknown := [job for job in names if job not in known]:
         raise UsageError(
@@ -182,16 +203,30 @@ def to_retry(
             code="not_ended",
             hint="`batchgen status OUT` shows what each job waits for.",
         )
-    paid = [one for one in found if one.error_code in PAID_ENDS or one.state is State.SUCCEEDED]
-    if paid and not buy_again:
-        if names:
-            raise UsageError(
-                f"Job {paid[0].job_id} was paid for already ({paid[0].error_code or paid[0].state}).",
-                code="paid",
-                hint="Add --buy-again to pay for it once more.",
-            )
-        found = [one for one in found if one not in paid]
-    return found
+    paid = [one for one in found if one.paid and not wanted.buy_again]
+    unpaid = [one for one in found if not (one.paid and not wanted.buy_again)]
+    if paid and (names or (not unpaid and (wanted.codes or wanted.states))):
+        more = f", like {len(paid) - 1:,} more" if len(paid) > 1 else ""
+        raise UsageError(
+            f"Job {paid[0].job_id} was paid for already ({paid[0].error_code or paid[0].state}){more}.",
+            code="paid",
+            hint=f"Add --buy-again to pay once more: {sum(one.price for one in paid):,} credits.",
+        )
+    return Choice(tuple(unpaid), tuple(paid))
+
+
+def choice_lines(choice: Choice) -> list[str]:
+    """What `retry` says before it spends."""
+    lines = ["There is nothing to buy again."]
+    if choice.jobs:
+        lines = [f"Buy {count(len(choice.jobs), 'job')} again for {count(choice.price, 'credit')}."]
+    if choice.left:
+        price = sum(one.price for one in choice.left)
+        lines.append(
+            f"Left out, because paid for already: {count(len(choice.left), 'job')}. "
+            f"--buy-again pays once more, {count(price, 'credit')}."
+        )
+    return lines
 
 
 def _states(words: Sequence[str]) -> list[State]:
@@ -219,13 +254,14 @@ def check_cap(out: Path, price: int, cap: Cap) -> None:
         )
 
 
-def retry_change(chosen: Sequence[Ended], cap: Cap) -> Callable[[Any], None]:
-    """What `retry` writes before it submits: the cap, and the raised purchase numbers."""
+def retry_change(chosen: Sequence[Ended], cap: Cap, prices: PriceTable) -> Callable[[Any], None]:
+    """What `retry` writes before it submits: the cap, and raised purchase numbers at the prices that were shown."""
 
     def change(connection: Any) -> None:
         if cap.said:
             change_cap(connection, cap.credits)
         people.buy_again(connection, chosen, person())
+        set_meta_value(connection, "price_version", prices.version)
 
     return change
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.download import Downloaded, DownloadError, is_whole
 from batchgen.errors import LedgerWriteError
-from batchgen.job import Look, TaskStatus
+from batchgen.job import NO_OUTPUT, Look, TaskStatus
 from batchgen.ledger import Ledger
-from batchgen.ledger.tasks import NO_OUTPUT, Fetched, Video, videos_page
+from batchgen.ledger.tasks import Fetched, Video, videos_page
 from batchgen.naming import video_path
 from batchgen.poll import URL_LIFE
 

@@ -36,7 +36,7 @@ def status_command(out: Path, as_json: bool) -> int:
 @click.option(
     "--from",
     "file",
-    type=click.Path(path_type=Path),
+    type=shared.FileName(path_type=Path),
     metavar="FILE.csv",
     help="Settle many: columns job_id,task_id.",
 )
@@ -63,8 +63,11 @@ def resolve_command(out: Path, **flags: Any) -> int:
         click.echo(settle.listing(out))
         return int(Exit.OK)
     confirm = (lambda _: True) if flags["yes"] else _confirm
-    for sentence in settle.resolve(out, wish, confirm):
+    settled = 0
+    for settled, sentence in enumerate(settle.resolve(out, wish, confirm), start=1):  # noqa: B007
         click.echo(sentence)
+    if not settled:
+        click.echo("Nothing is in doubt.")
     return int(Exit.OK)
 
 
@@ -86,11 +89,11 @@ def _confirm(question: str) -> bool:
 @click.option(
     "--from",
     "file",
-    type=click.Path(path_type=Path),
+    type=shared.FileName(path_type=Path),
     metavar="FILE.csv",
     help="Jobs marked `reject` on the report page.",
 )
-@click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or with a video.")
+@click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or succeeded.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @shared.setting("base_url", "URL")
 @shared.setting("max_credits", "N|none")
@@ -109,25 +112,22 @@ def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
     from batchgen import ahead, flow, settle
     from batchgen.cli.run import _ask_key, end
+    from batchgen.pricing import PriceTable
     from batchgen.progress import Progress
-    from batchgen.wording import count
 
     config = shared.config_of(flags)
-    chosen = settle.to_retry(
-        out,
-        states=flags["states"],
-        codes=flags["codes"],
-        jobs=flags["jobs"],
-        file=flags["file"],
-        buy_again=flags["buy_again"],
+    prices = PriceTable.load(config.prices)
+    wanted = settle.Wanted(
+        flags["states"], flags["codes"], flags["jobs"], file=flags["file"], buy_again=flags["buy_again"]
     )
-    price = sum(one.price for one in chosen)
-    what = f"Buy {count(len(chosen), 'job')} again for {count(price, 'credit')}."
-    click.echo(what if chosen else "There is nothing to buy again.", err=True)
-    settle.check_cap(out, price, config.max_credits)
-    if flags["dry_run"] or not chosen:
+    choice = settle.to_retry(out, wanted, prices)
+    for sentence in settle.choice_lines(choice):
+        click.echo(sentence, err=True)
+    settle.check_cap(out, choice.price, config.max_credits)
+    if flags["dry_run"] or not choice.jobs:
         if flags["as_json"]:
-            plan = {"jobs": len(chosen), "credits": price, "job_ids": [one.job_id for one in chosen]}
+            ids = [one.job_id for one in choice.jobs]
+            plan = {"jobs": len(ids), "credits": choice.price, "job_ids": ids}
             shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
         return int(Exit.OK)
     if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
@@ -138,7 +138,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
     )
-    ended = flow.resume(out, config, options, settle.retry_change(chosen, config.max_credits))
+    ended = flow.resume(out, config, options, settle.retry_change(choice.jobs, config.max_credits, prices))
     return end(ended, as_json=flags["as_json"])
 
 
@@ -191,7 +191,7 @@ def report_command(out: Path, open_: bool) -> int:
     help="A file, a Hugging Face VideoFolder, or WebDataset tar shards.",
 )
 @click.option(
-    "--to", "target", type=click.Path(path_type=Path), metavar="PATH", help="Where to (default: OUT/export)."
+    "--to", "target", type=shared.FileName(path_type=Path), metavar="PATH", help="Where to (default: OUT/export)."
 )
 @click.option("--delimiter", default=",", metavar="C", help="Of a CSV: one character, or tab.")
 def export_command(out: Path, format_: str, target: Path | None, delimiter: str) -> int:

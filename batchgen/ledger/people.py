@@ -9,15 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchgen.errors import UsageError
-from batchgen.job import ENDED_WITHOUT_VIDEO, WAITING, State
+from batchgen.job import ENDED_WITHOUT_VIDEO, GIVEN_UP, NO_OUTPUT, PAID_ENDS, PAID_LOST, WAITING, State
+from batchgen.ledger import earlier
 from batchgen.ledger.attempts import settle
 from batchgen.ledger.store import set_meta_value
 from batchgen.ledger.tables import attempt, decision, job, task
-
-PAID_LOST = "paid_lost"
-GIVEN_UP = "given_up"
-#: Ends that were, or may have been, paid for: buying again needs --buy-again.
-PAID_ENDS = frozenset({PAID_LOST, GIVEN_UP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +138,24 @@ def give_up(connection: sa.Connection, job_id: str, who: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job that ended without a video (or has one, when asked for by name): may be bought again."""
+    """A job that ended without a video (or has one, when asked for by name): may be bought again, at `price`."""
 
     job_no: int
     job_id: str
+    fingerprint: str
     state: State
-    error_code: str
-    price: int
     purchase_no: int
+    price: int
+    error_code: str
+    error: str
+    provider: str
+    model: str
+    scene: str
+
+    @property
+    def paid(self) -> bool:
+        """Whether it was paid for by a person's word or the service's: then it is bought again only on demand."""
+        return self.state is State.SUCCEEDED or self.error_code in PAID_ENDS
 
 
 def ended_jobs(
@@ -161,13 +167,16 @@ def ended_jobs(
 ) -> list[Ended]:
     """Jobs to buy again: those that ended without a video, narrowed by state, code and id.
 
-    A succeeded job is among them only when it is named by its id.
+    A succeeded job is among them where its task named no video, or when it is named by its id.
     """
     states, codes, job_ids = list(states), list(codes), list(job_ids)
-    may = [*ENDED_WITHOUT_VIDEO, State.SUCCEEDED] if job_ids else list(ENDED_WITHOUT_VIDEO)
+    succeeded = job.c.state == State.SUCCEEDED.value
+    if not job_ids:
+        succeeded &= job.c.error_code == NO_OUTPUT
     query = sa.select(
-        job.c.job_no, job.c.job_id, job.c.state, job.c.error_code, job.c.price, job.c.purchase_no
-    ).where(job.c.state.in_([state.value for state in may]))
+        job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price,
+        job.c.error_code, job.c.error, job.c.provider, job.c.model, job.c.scene,
+    ).where(job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO]) | succeeded)  # fmt: skip
     if states:
         query = query.where(job.c.state.in_([state.value for state in states]))
     if codes:
@@ -175,16 +184,17 @@ def ended_jobs(
     if job_ids:
         query = query.where(job.c.job_id.in_(job_ids))
     return [
-        Ended(no, job_id, State(state), code, price, purchase)
-        for no, job_id, state, code, price, purchase in connection.execute(query.order_by(job.c.position))
+        Ended(no, job_id, print_, State(state), *rest)
+        for no, job_id, print_, state, *rest in connection.execute(query.order_by(job.c.position))
     ]
 
 
 def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> None:
-    """Raise the purchase numbers: these jobs, and only these, wait to be submitted."""
+    """Raise the purchase numbers: these jobs, and only these, wait to be submitted, at the prices that they say."""
     connection.execute(sa.update(job).where(job.c.selected == 1).values(selected=0))
     set_meta_value(connection, "taken_in", None)  # the next run chooses anew
     for one in chosen:
+        earlier.LEAVE.execute(connection, [earlier.left(one)])
         changed = connection.execute(
             sa.update(job)
             .where(
@@ -194,6 +204,7 @@ def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> N
             )
             .values(
                 purchase_no=one.purchase_no + 1,
+                price=one.price,
                 state=State.NOT_SUBMITTED,
                 selected=1,
                 error_code="",

@@ -18,7 +18,10 @@ from batchgen.ledger.tables import attempt, job, manifest, row, task
 #: One encoder for all: making one for each row costs more than the encoding.
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
-_KNOWN = (job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price)
+_KNOWN = (
+    job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price, job.c.error_code,
+    job.c.error,
+)  # fmt: skip
 
 
 def known_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, Known]:
@@ -42,10 +45,10 @@ def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[
 
 
 def _known(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Iterator[Known]:
-    for number, job_id, print_, state, purchase_no, price in connection.execute(
+    for number, job_id, print_, state, *rest in connection.execute(
         sa.select(*_KNOWN).where(where).order_by(job.c.position, job.c.job_no)
     ):
-        yield Known(number, job_id, print_, State(state), purchase_no, price)
+        yield Known(number, job_id, print_, State(state), *rest)
 
 
 def knows_task(connection: sa.Connection, task_id: str) -> bool:
@@ -119,7 +122,8 @@ MOVE = Prepared(
     .where(job.c.job_no == sa.bindparam("no"))
     .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
 )
-#: New content for a job that is not submitted (or is bought again: then with the next purchase number).
+#: New content for a job that is not submitted, is bought again (with the next purchase number), or goes back to
+#: what it bought earlier (with the state that it had then).
 REPLACE = Prepared(
     sa.update(job)
     .where(
@@ -135,9 +139,9 @@ REPLACE = Prepared(
         scene=sa.bindparam("new_scene"),
         price=sa.bindparam("new_price"),
         purchase_no=sa.bindparam("new_purchase"),
-        state=State.NOT_SUBMITTED.value,
-        error_code="",
-        error="",
+        state=sa.bindparam("new_state"),
+        error_code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
     )
 )
 RENAME = (

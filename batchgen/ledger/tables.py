@@ -105,7 +105,7 @@ Index(
 Index("job_fingerprint", job.c.fingerprint)
 
 #: Outcomes under which an attempt may have been charged: one such attempt a purchase, by force.
-_LIVE = "outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')"
+LIVE = "outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')"
 _UNSETTLED = "outcome IS NULL OR outcome = 'in_doubt'"
 
 #: One POST; `attempt_no` counts a job's attempts from 1. No outcome means open; open with
@@ -134,7 +134,7 @@ attempt = Table(
     Column("evidence", BLOB),
 )
 for _name, _unique, _where, _columns in (
-    ("attempt_live", True, _LIVE, (attempt.c.job_no, attempt.c.purchase_no)),
+    ("attempt_live", True, LIVE, (attempt.c.job_no, attempt.c.purchase_no)),
     ("attempt_unsettled", False, _UNSETTLED, (attempt.c.attempt_id,)),
 ):
     Index(_name, *_columns, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))

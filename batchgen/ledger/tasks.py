@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from batchgen.job import TERMINAL, WAITING, State, TaskStatus
+from batchgen.job import NO_OUTPUT, TERMINAL, WAITING, State, TaskStatus
 from batchgen.ledger.attempts import settle
+from batchgen.ledger.earlier import task_of_job
 from batchgen.ledger.tables import attempt, job, task, video
-
-NO_OUTPUT = "no_output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,8 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     query = (
         sa.select(
             task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, attempt.c.purchase_no,
-            (job.c.purchase_no == attempt.c.purchase_no).label("latest"),
+            ((task.c.video_urls == "[]") & (job.c.state == State.SUCCEEDED.value)
+             & (task.c.task_no == task_of_job())).label("asks"),
         )
         .join(job, job.c.job_no == task.c.job_no)
         .join(attempt, attempt.c.attempt_id == task.c.task_no)
@@ -172,7 +172,7 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     }
     found: list[Video] = []
     for one in tasks:
-        for n, url in enumerate(json.loads(one.video_urls) or [""] * one.latest, start=1):
+        for n, url in enumerate(json.loads(one.video_urls) or [""] * one.asks, start=1):
             have = on_disk.get((one.task_no, n))
             path, size, sha256, trouble = (have.path, have.bytes, have.sha256, have.trouble) if have else _NOTHING
             task_ = (one.task_no, one.task_id, one.job_id)
@@ -218,7 +218,7 @@ def fresh_urls(connection: sa.Connection, some: Sequence[tuple[int, tuple[str, .
         values = {"video_urls": json.dumps(urls), "expires_at": expires_at}
         where = (task.c.task_no == task_no) & (task.c.state == State.SUCCEEDED.value)
         connection.execute(sa.update(task).where(where).values(values))
-        number = sa.select(task.c.job_no).where(where).scalar_subquery()
-        had_none = (job.c.job_no == number) & (job.c.error_code == NO_OUTPUT)
-        connection.execute(sa.update(job).where(had_none).values(error_code="", error=""))
+        had_none = (task_of_job() == task_no) & (job.c.error_code == NO_OUTPUT)
+        of_task = job.c.job_no == sa.select(task.c.job_no).where(where).scalar_subquery()
+        connection.execute(sa.update(job).where(of_task, had_none).values(error_code="", error=""))
     return [None] * len(some)

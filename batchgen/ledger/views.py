@@ -8,10 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.job import Result, State
+from batchgen.job import NO_OUTPUT, Result, State
 from batchgen.ledger.store import meta_value
 from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
-from batchgen.ledger.tasks import NO_OUTPUT
 from batchgen.naming import short_names
 
 _PAGE = 2000
@@ -143,7 +142,7 @@ def _rows_page(
             row.c.position, row.c.number, row.c.job_no, row.c.job_id, row.c.changed, row.c.cells,
             row.c.problems, row.c.manifest_no, job.c.job_id.label("current_id"), job.c.provider, job.c.model,
             job.c.scene, job.c.price, job.c.state, job.c.attempts, job.c.error_code, job.c.error,
-            (job.c.request if requests else sa.literal("{}")).label("request"),
+            job.c.fingerprint, (job.c.request if requests else sa.literal("{}")).label("request"),
         )
         .outerjoin(job, job.c.job_no == row.c.job_no)
         .where(condition, row.c.position > after)
@@ -166,6 +165,7 @@ class _Page:
         self._files: dict[int, list[Any]] = defaultdict(list)
         self._begun: dict[int, float] = {}
         self._lost: dict[int, int] = defaultdict(int)
+        self._contents: dict[int, str] = {}  # by task, of jobs with several
         if tried := [one.job_no for one in page if one.attempts]:
             self._look_up(connection, tried)
 
@@ -173,15 +173,29 @@ class _Page:
         tasks = sa.select(task).where(task.c.job_no.in_(numbers)).order_by(task.c.task_no)
         for one in connection.execute(tasks):
             self._tasks[one.job_no].append(one)
-        latest = [some[-1].task_no for some in self._tasks.values()]
-        files = sa.select(video).where(video.c.task_no.in_(latest), video.c.sha256 != "").order_by(video.c.n)
-        for one in connection.execute(files):
-            self._files[one.task_no].append(one)
-        attempts = sa.select(attempt.c.job_no, attempt.c.begun_at, attempt.c.outcome, attempt.c.price)
-        for job_no, begun_at, outcome, price in connection.execute(attempts.where(attempt.c.job_no.in_(numbers))):
+        several = {number for number, some in self._tasks.items() if len(some) > 1}
+        attempts = sa.select(
+            attempt.c.attempt_id, attempt.c.job_no, attempt.c.begun_at, attempt.c.outcome, attempt.c.price,
+            attempt.c.fingerprint,
+        )  # fmt: skip
+        for attempt_id, job_no, begun_at, outcome, price, content in connection.execute(
+            attempts.where(attempt.c.job_no.in_(numbers))
+        ):
             self._begun[job_no] = max(self._begun.get(job_no, 0.0), begun_at)
             if outcome == "paid_lost":
                 self._lost[job_no] += price
+            if job_no in several:
+                self._contents[attempt_id] = content
+        shown = [last.task_no for one in self._page if (last := self._task(one.job_no, one.fingerprint))]
+        files = sa.select(video).where(video.c.task_no.in_(shown), video.c.sha256 != "").order_by(video.c.n)
+        for one in connection.execute(files):
+            self._files[one.task_no].append(one)
+
+    def _task(self, job_no: int | None, content: str) -> Any:
+        """The task that a job's content was bought with last; while there is none, its last one."""
+        tasks = self._tasks.get(job_no, ()) if job_no is not None else ()
+        of_content = [one for one in tasks if self._contents.get(one.task_no) == content] if len(tasks) > 1 else ()
+        return (of_content or tasks or (None,))[-1]
 
     def results(self) -> Iterator[Result]:
         names = self._names
@@ -193,10 +207,10 @@ class _Page:
     def _result(self, one: Any) -> Result:
         (
             _, number, job_no, _, changed, cells, _, manifest_no, job_id, provider, model, scene, price, state,
-            attempts, error_code, error, request,
+            attempts, error_code, error, content, request,
         ) = one  # fmt: skip
         tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
-        last = tasks[-1] if tasks else None
+        last = self._task(job_no, content)
         files = self._files.get(last.task_no, ()) if last else ()
         bought = bool(tasks) or lost > 0
         return Result(

@@ -67,3 +67,8 @@ class Desk:
         """What time would have done."""
         with closing(sqlite3.connect(self.folder / out / "ledger.sqlite3")) as connection, connection:
             connection.execute(statement)
+
+    def read_ledger(self, out: str, query: str) -> list[tuple[Any, ...]]:
+        """What the ledger says."""
+        with closing(sqlite3.connect(self.folder / out / "ledger.sqlite3")) as connection:
+            return connection.execute(query).fetchall()

@@ -25,3 +25,30 @@ def test_an_edited_row_whose_running_job_then_fails_is_bought_as_it_is_now(desk:
         assert [task.prompt for task in server.audit().tasks] == ["an old prompt", "a new prompt"]
         assert desk.give("run", "shots.csv", "--yes").exit == 0
         assert len(server.audit().tasks) == 2
+
+
+def test_a_change_that_the_cap_stopped_and_that_is_taken_back_buys_nothing(desk: Desk) -> None:
+    with desk.service() as server:
+        desk.jobs("shots.csv", "one", "two")
+        assert desk.give("run", "shots.csv", "--yes").exit == 0
+        desk.jobs("shots.csv", "one but bluer", "two but bluer")
+        said = desk.give("run", "shots.csv", "--yes", "--resubmit-changed", "--fill-cap", "--max-credits", "18")
+        assert (said.exit, len(server.audit().tasks)) == (4, 3)
+        desk.jobs("shots.csv", "one but bluer", "two")
+        said = desk.give("run", "shots.csv", "--yes", "--max-credits", "none", "--json")
+        assert (said.exit, said.json["states"]) == (0, {"succeeded": 2})
+        assert [task.prompt for task in server.audit().tasks] == ["one", "two", "one but bluer"]
+        desk.jobs("shots.csv", "one", "two")
+        assert desk.give("run", "shots.csv", "--yes", "--resubmit-changed").exit == 0
+        assert len(server.audit().tasks) == 3
+
+
+def test_a_reworded_failure_that_was_never_bought_and_is_taken_back_buys_nothing(desk: Desk) -> None:
+    with desk.service(faults=("failed:*knife*", "not-open:#2")) as server:
+        desk.jobs("shots.csv", "a knife")
+        assert desk.give("run", "shots.csv", "--yes").exit == 1
+        desk.jobs("shots.csv", "a spoon")
+        assert desk.give("run", "shots.csv", "--yes").exit == 6
+        desk.jobs("shots.csv", "a knife")
+        said = desk.give("run", "shots.csv", "--yes", "--json")
+        assert (said.exit, said.json["states"], len(server.audit().tasks)) == (1, {"failed": 1}, 1)

@@ -5,7 +5,7 @@ import io
 import shutil
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from till import SERVICE, Till, accepted, job, outcome
 
 from batchgen.errors import LedgerWriteError, UsageError
-from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, WAITING, Outcome, OutcomeKind, State
+from batchgen.job import (
+    ENDED_WITHOUT_VIDEO,
+    GIVEN_UP,
+    PAID_ENDS,
+    PAID_LOST,
+    TERMINAL,
+    WAITING,
+    Outcome,
+    OutcomeKind,
+    State,
+)
 from batchgen.ledger import Attempt, CapReached, people
 from batchgen.plan import Selection
 
@@ -24,6 +34,7 @@ NAMES = "abcd"
 WHO = "somebody"
 #: In memory where the system has that: thousands of small ledgers are made and synced here.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+BUSY = {*WAITING, State.SUBMITTING, State.IN_DOUBT}
 RELEASING = [OutcomeKind.REJECTED, OutcomeKind.THROTTLED, OutcomeKind.NOT_SENT, OutcomeKind.REFUSED]
 
 
@@ -32,8 +43,11 @@ class Bought:
     """A task, or what was paid for one that was lost."""
 
     charged: int
+    wording: int
     task_id: str = ""
     refunded: int = 0
+    state: State = State.SUBMITTED
+    code: str = ""
 
 
 @dataclass
@@ -43,6 +57,7 @@ class Line:
     wording: int
     price: int
     state: State = State.NOT_SUBMITTED
+    code: str = ""  # of those that say that something was paid for
     selected: bool = True
     purchase: int = 1
     attempts: int = 0
@@ -52,6 +67,15 @@ class Line:
     spilled_as: int = 0
     bought: list[Bought] = field(default_factory=list)
     live_in: set[int] = field(default_factory=set)  # purchases with something paid or in doubt
+
+    def bought_with(self, wording: int) -> Bought | None:
+        """What the job bought with this wording, the last of it."""
+        return next((one for one in reversed(self.bought) if one.wording == wording), None)
+
+    def buys_an_edit(self, *, again: bool) -> bool:
+        """Whether another wording is bought: after an end without a video, or on demand where money is gone."""
+        ended = self.state in ENDED_WITHOUT_VIDEO
+        return (ended and self.code not in PAID_ENDS) or (again and (ended or self.state is State.SUCCEEDED))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -111,13 +135,14 @@ class LedgerMachine(RuleBasedStateMachine):
             line = self.jobs.get(name)
             if line is None:
                 line = self.jobs[name] = Line(wording, price)
+            elif wording != line.wording and line.state not in BUSY and (old := line.bought_with(wording)):
+                line.wording, line.price, line.state, line.code = wording, price, old.state, old.code
+                self.decisions += 1
             elif line.state is State.NOT_SUBMITTED:
                 line.wording, line.price = wording, price
-            elif wanted and wording != line.wording and (
-                line.state in ENDED_WITHOUT_VIDEO or (again and line.state is State.SUCCEEDED)
-            ):  # fmt: skip
+            elif wanted and wording != line.wording and line.buys_an_edit(again=again):
                 line.wording, line.price, line.purchase = wording, price, line.purchase + 1
-                line.state = State.NOT_SUBMITTED
+                line.state, line.code = State.NOT_SUBMITTED, ""
                 self.decisions += 1
             line.selected = wanted
             to_submit += line.price if wanted and line.state is State.NOT_SUBMITTED else 0
@@ -192,9 +217,23 @@ class LedgerMachine(RuleBasedStateMachine):
         if task_id in {one.task_id for each in self.jobs.values() for one in each.bought}:
             line.doubt, line.state = line.open.price, State.IN_DOUBT
         else:
-            line.bought.append(Bought(charged, task_id))
+            line.bought.append(Bought(charged, line.wording, task_id))
             line.state = State.SUBMITTED
         line.open = line.spilled = None
+
+    @precondition(lambda self: any(self.jobs[name].selected for name in self.named(State.NOT_SUBMITTED)))
+    @rule(data=st.data(), end=st.sampled_from(sorted(TERMINAL)))
+    def bought(self, data: st.DataObject, end: State) -> None:
+        """All the way at once, so that there is much to come back to."""
+        waiting = [name for name in self.named(State.NOT_SUBMITTED) if self.jobs[name].selected]
+        name, line = self.pick(data, waiting)
+        if self.cap is not None and self.counted() + line.price > self.cap:
+            return
+        self.tasks += 1
+        self.till.see(self.till.buy(name, f"t{self.tasks}"), end)
+        line.bought.append(Bought(line.price, line.wording, f"t{self.tasks}", state=end))
+        line.live_in.add(line.purchase)
+        line.state, line.attempts = end, line.attempts + 1
 
     @precondition(lambda self: self.named(State.SUBMITTING))
     @rule(data=st.data())
@@ -242,7 +281,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert task.task_id == last.task_id
         last.charged = last.charged if stated is None else stated
         last.refunded = last.charged if ends and refunded else 0
-        line.state = state
+        line.state = last.state = state
         if ends:
             assert not self.till.see(task, State.RUNNING), "terminal states absorb"
 
@@ -265,7 +304,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if how == "adopt":
             self.tasks += 1
             self.till.ledger.write(lambda c: people.adopt(c, doubt, f"t{self.tasks}", SERVICE, WHO))
-            line.bought.append(Bought(price, f"t{self.tasks}"))
+            line.bought.append(Bought(price, line.wording, f"t{self.tasks}"))
             line.state = State.SUBMITTED
         elif how == "not_charged":
             self.till.ledger.write(lambda c: people.not_charged(c, doubt, WHO))
@@ -273,15 +312,16 @@ class LedgerMachine(RuleBasedStateMachine):
             line.state = State.NOT_SUBMITTED
         else:
             self.till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
-            line.bought.append(Bought(price))
-            line.state = State.FAILED
+            line.bought.append(Bought(price, line.wording, state=State.FAILED, code=PAID_LOST))
+            line.state, line.code = State.FAILED, PAID_LOST
 
     @precondition(lambda self: self.named(*WAITING))
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         name, line = self.pick(data, self.named(*WAITING))
         self.till.ledger.write(lambda c: people.give_up(c, name, WHO))
-        line.state = State.EXPIRED
+        line.state, line.code = State.EXPIRED, GIVEN_UP
+        line.bought[-1].state, line.bought[-1].code = State.EXPIRED, GIVEN_UP
         self.decisions += 1
 
     @precondition(lambda self: self.jobs)
@@ -291,11 +331,13 @@ class LedgerMachine(RuleBasedStateMachine):
         found = self.till.ledger.read(lambda c: people.ended_jobs(c, job_ids=chosen)) if chosen else []
         may = {name for name in chosen if self.jobs[name].state in {*ENDED_WITHOUT_VIDEO, State.SUCCEEDED}}
         assert {one.job_id for one in found} == may
-        self.till.ledger.write(lambda c: people.buy_again(c, found, WHO))
+        dearer = [replace(one, price=one.price + 1) for one in found]  # the price table was mended meanwhile
+        self.till.ledger.write(lambda c: people.buy_again(c, dearer, WHO))
         for name, line in self.jobs.items():
             line.selected = name in may
             if name in may:
-                line.state, line.purchase = State.NOT_SUBMITTED, line.purchase + 1
+                line.state, line.code, line.purchase = State.NOT_SUBMITTED, "", line.purchase + 1
+                line.price += 1
                 self.decisions += 1
 
     @rule(cap=st.none() | st.integers(0, 60))
@@ -348,6 +390,10 @@ class LedgerMachine(RuleBasedStateMachine):
             line = self.jobs[one.job_id]
             assert one.charged_credits == (sum(each.charged for each in line.bought) if line.bought else None)
             assert one.attempts == line.attempts
+            assert (one.error_code if one.error_code in PAID_ENDS else "") == line.code
+            tasks = [each for each in line.bought if each.task_id]
+            of_wording = [each for each in tasks if each.wording == line.wording]
+            assert one.task_id == (of_wording or tasks or [Bought(0, 0)])[-1].task_id
 
 
 LedgerMachine.TestCase.settings = settings(

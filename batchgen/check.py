@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchgen.findings import Duplicates, Findings, Survey
-from batchgen.gate import Bulk
+from batchgen.gate import Bulk, Terms
 from batchgen.hashing import content_hash, text_hash
 from batchgen.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
 from batchgen.job import InvalidRow, Job
@@ -106,7 +106,7 @@ class _Reading:
         quick = {"csv": quick_csv, "yaml": quick_yaml}.get("" if self.options.select else _format(path))
         if quick is None:
             return manifest, manifest.entries
-        return manifest, quick(path, manifest, self.options, self.prices, self.by, suspects)
+        return manifest, quick(path, manifest, Terms(self.options, self.prices, self.by, suspects))
 
 
 def _format(path: Path | str) -> str:

@@ -1,8 +1,9 @@
 """`validate --fix FILE`: the bad rows alone, with what is wrong with each, ready to be mended and run.
 
-The columns are the manifest's own in its order, then `problem`, which a reader of the file ignores. A row
+The columns are the manifest's own in its order, then `problem`, which a reader of the file ignores. Texts under
+no header stand in a column without a name before it, where they are a problem until they are moved. A row
 without an id gets the one under which it is known as invalid, so that a run with both files sees that the
-mended row is the same one.
+mended row is the same one. A CSV file has the manifest's separator: it is opened in the same program.
 """
 
 import csv
@@ -14,12 +15,16 @@ from pathlib import Path
 from batchgen.check import Paths, ReadOptions, Survey, survey, verdicts
 from batchgen.errors import UsageError
 from batchgen.judge import Verdict
+from batchgen.manifest import Unreadable, sniff
+from batchgen.manifest.csv import Sheet
 from batchgen.pricing import PriceTable
 from batchgen.whole import whole_file
 from batchgen.wording import sentence
 from batchgen.workbook import write_workbook
 
 _FIRST = ("id", "provider", "model", "scene")
+#: The header of the column for texts that have none.
+_UNNAMED = ""
 
 
 def write_fix(
@@ -59,7 +64,7 @@ def write_fix(
                 hint = "Write them to a .csv file."
                 raise UsageError(f"--fix {target}: {error}.", code="bad_fix_file", hint=hint) from None
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        writer = csv.writer(text)
+        writer = csv.writer(text, delimiter=_delimiter(paths, options))
         writer.writerow(header)
         count = 0
         for count, record in enumerate(rows, 1):  # noqa: B007 (the count is the answer)
@@ -67,6 +72,15 @@ def write_fix(
         text.flush()
         text.detach()
     return count
+
+
+def _delimiter(paths: Paths, options: ReadOptions) -> str:
+    """The separator of the first CSV manifest; a comma where there is none."""
+    for path in paths:
+        with suppress(Unreadable):
+            if sniff(path) == "csv":
+                return Sheet(path, options, titled=True).delimiter
+    return ","
 
 
 def _record(verdict: Verdict, header: list[str]) -> list[str]:
@@ -81,7 +95,7 @@ def _cells(verdict: Verdict) -> dict[str, str]:
     cells["id"] = row.text("id") or verdict.job_id
     if row.task_id:
         cells["task_id"] = row.task_id
-    return {**cells, **row.cells}
+    return {**cells, **row.cells, _UNNAMED: " ; ".join(row.unnamed)}
 
 
 def _columns(surveyed: Survey) -> list[str]:
@@ -89,7 +103,8 @@ def _columns(surveyed: Survey) -> list[str]:
     names: dict[str, None] = {}
     for order in surveyed.orders.values():
         names.update(dict.fromkeys(order))
-    return [*(name for name in _FIRST if name not in names), *names, "problem"]
+    unnamed = [_UNNAMED] if {"long_row", "missing_header"} & surveyed.problem_codes.keys() else []
+    return [*(name for name in _FIRST if name not in names), *names, *unnamed, "problem"]
 
 
 def reasons(verdict: Verdict) -> str:

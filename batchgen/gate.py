@@ -19,7 +19,7 @@ from batchgen import sure
 from batchgen.caution import of_combination, prompt_limit
 from batchgen.hashing import content_hash, text_hash
 from batchgen.identity import Suspects
-from batchgen.manifest import values
+from batchgen.manifest import ReadOptions, values
 from batchgen.manifest.columns import Column, Header
 from batchgen.manifest.yaml_events import scalar
 from batchgen.pricing import PriceTable
@@ -35,6 +35,16 @@ FEW = 2000
 #: More combinations of provider, model, scene and filled inputs than this likewise.
 MOST = 1 << 20
 _FILLED = ("prompt", "image_input", "video_input")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a pass decides: the same for all of its manifests. `by` names the column to sum by."""
+
+    options: ReadOptions
+    prices: PriceTable
+    by: str | None
+    suspects: Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,10 @@ class Bulk:
 class Gate:
     """Decides chunks of one table. Made once for a manifest, after its columns are known."""
 
-    def __init__(self, header: Header, prices: PriceTable, by: str | None, suspects: Suspects) -> None:
-        columns = header.columns
-        self.header, self.suspects = header, suspects
-        self._prices = prices
+    def __init__(self, header: Header, terms: Terms) -> None:
+        columns, by = header.columns, terms.by
+        self.header, self.suspects = header, terms.suspects
+        self._prices = terms.prices
         self.key = {column.key: column for column in columns if column.kind == "key"}
         options = [c for c in columns if c.kind == "option"]
         self.checked = [c for c in options if c.as_type != "text" or c.is_ratio]

@@ -13,35 +13,26 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from batchgen.gate import Bulk, Gate
-from batchgen.identity import Suspects
-from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable
+from batchgen.gate import Bulk, Gate, Terms
+from batchgen.manifest import Entry, Manifest, Unreadable
 from batchgen.manifest.cells import Cells, is_blank
 from batchgen.manifest.csv import Sheet, records, understand_header
 from batchgen.manifest.feed import Chunk, Feed
-from batchgen.pricing import PriceTable
 from batchgen.sure import Texts
 
 #: Chunks that are decided at the same time, and lines that the careful reader takes at a stretch.
 WORKERS, STRETCH = 2, 20_000
 
 
-def quick_csv(
-    path: Path | str,
-    manifest: Manifest,
-    options: ReadOptions,
-    prices: PriceTable,
-    by: str | None,
-    suspects: Suspects,
-) -> Iterator[Bulk | Entry]:
+def quick_csv(path: Path | str, manifest: Manifest, terms: Terms) -> Iterator[Bulk | Entry]:
     """What `read_csv` gives, with the sure rows as sums. Whole-file trouble ends it, as a problem of `manifest`."""
     try:
-        sheet = Sheet(path, options, titled=True)
-        header = understand_header(sheet.header, manifest, options)
+        sheet = Sheet(path, terms.options, titled=True)
+        header = understand_header(sheet.header, manifest, terms.options)
         cells = Cells(manifest, header)
         gate = None
         if not manifest.problems:
-            gate = Gate(header, prices, by, suspects)
+            gate = Gate(header, terms)
         yield from _Quick(path, sheet, cells, gate if gate is not None and gate.usable else None).read()
     except Unreadable as trouble:
         manifest.problems.append(trouble.problem(manifest.name))

@@ -13,9 +13,8 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from batchgen.gate import Bulk, Gate
-from batchgen.identity import Suspects
-from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable
+from batchgen.gate import Bulk, Gate, Terms
+from batchgen.manifest import Entry, Manifest, Unreadable
 from batchgen.manifest.columns import Header
 from batchgen.manifest.expand import Expander
 from batchgen.manifest.layout import learn
@@ -23,7 +22,6 @@ from batchgen.manifest.source import utf8_blocks
 from batchgen.manifest.tape import Joined, Tape, odd_breaks
 from batchgen.manifest.yaml import Walk, job_mapping, look_ahead, read_yaml
 from batchgen.manifest.yaml_events import Keyed, events
-from batchgen.pricing import PriceTable
 from batchgen.yaml_part import Part, plain_defaults
 
 #: Bytes of one chunk, and entries that the parser takes at a stretch.
@@ -35,39 +33,23 @@ _JOBS = re.compile(rb"^jobs:[ ]*\n(?:[ ]*(?:#[^\n]*)?\n)*([ ]*)(?=- )", re.MULTI
 _BARE = re.compile(rb"(?:[ ]*(?:#[^\n]*)?\n)*(?=- )")
 
 
-def quick_yaml(
-    path: Path | str,
-    manifest: Manifest,
-    options: ReadOptions,
-    prices: PriceTable,
-    by: str | None,
-    suspects: Suspects,
-) -> Iterator[Bulk | Entry]:
+def quick_yaml(path: Path | str, manifest: Manifest, terms: Terms) -> Iterator[Bulk | Entry]:
     """What `read_yaml` gives, with the sure rows as sums. Whole-file trouble ends it, as a problem."""
     try:
-        quick = _Quick(path, manifest, options, prices, by, suspects)
-        late = look_ahead(path, options)
+        quick = _Quick(path, manifest, terms)
+        late = look_ahead(path, terms.options)
         if not late and quick.start():
             yield from quick.read()
         else:
-            yield from read_yaml(path, manifest, options, late=late)
+            yield from read_yaml(path, manifest, terms.options, late=late)
     except Unreadable as trouble:
         manifest.problems.append(trouble.problem(manifest.name))
 
 
 class _Quick:
-    def __init__(
-        self,
-        path: Path | str,
-        manifest: Manifest,
-        options: ReadOptions,
-        prices: PriceTable,
-        by: str | None,
-        suspects: Suspects,
-    ) -> None:
-        self._path, self._manifest, self._options = path, manifest, options
-        self._prices, self._by, self._suspects = prices, by, suspects
-        self._blocks = utf8_blocks(path, options.encoding, CHUNK)
+    def __init__(self, path: Path | str, manifest: Manifest, terms: Terms) -> None:
+        self._path, self._manifest, self._terms = path, manifest, terms
+        self._blocks = utf8_blocks(path, terms.options.encoding, CHUNK)
         self._rest = b""
         self._line = 1
         self._ended = False
@@ -78,7 +60,7 @@ class _Quick:
     def start(self) -> bool:
         """Read up to the first entry; False where this manifest is not for the pattern."""
         self._rest = next(self._blocks, b"")
-        if (self._by or "").startswith("options") or b"\r" in self._rest or not self._rest:
+        if (self._terms.by or "").startswith("options") or b"\r" in self._rest or not self._rest:
             return False
         found = _JOBS.search(self._rest) or _BARE.match(self._rest)
         if found is None:
@@ -90,7 +72,7 @@ class _Quick:
         if re.search(rb"[&*!%\t]|^---|^\.\.\.", head, re.MULTILINE) or odd_breaks(self._rest[:end]):
             return False
         scratch = Manifest("", iter(()))
-        walk = Walk(self._path, scratch, self._options, events(head + b"\njobs: []\n"))
+        walk = Walk(self._path, scratch, self._terms.options, events(head + b"\njobs: []\n"))
         try:
             list(walk.jobs(None))
         except Unreadable:
@@ -99,7 +81,7 @@ class _Quick:
         if scratch.problems or not plain_defaults(self._defaults):
             return False
         self._seen = walk.seen - {"jobs"}
-        self._expander = Expander(self._path, self._manifest, self._options, self._defaults)
+        self._expander = Expander(self._path, self._manifest, self._terms.options, self._defaults)
         self._line += self._rest.count(b"\n", 0, end)
         self._rest = self._rest[end:]
         return not self._manifest.problems
@@ -142,7 +124,7 @@ class _Quick:
         header = Header(tuple(columns.header))
         key = tuple((c.kind, c.key, c.as_type, c.header) for c in header.columns)
         if key not in self._gates:
-            self._gates[key] = Gate(header, self._prices, self._by, self._suspects)
+            self._gates[key] = Gate(header, self._terms)
         gate = self._gates[key]
         if not {"provider", "model", "scene"} <= gate.key.keys() or not gate.usable:
             return None
@@ -186,7 +168,9 @@ class _Quick:
             taken += 1
             return most is not None and taken > most and not builder.anchors and not tape.strange
 
-        walk = Walk(self._path, self._manifest, self._options, builder, self._expander, stop, seen=set(self._seen))
+        walk = Walk(
+            self._path, self._manifest, self._terms.options, builder, self._expander, stop, seen=set(self._seen)
+        )
         before = self._expander.number
         yield from walk.jobs(None)
         self._parsed += self._expander.number - before

@@ -66,6 +66,7 @@ class Cells:
         """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
         problems: list[Problem] = []
         warnings: list[Problem] = []
+        unnamed = self._unnamed(cells) if self._blank or len(cells) > self.width else ()
         if len(cells) != self.width:
             cells = self._fitted(cells, number, line, record, problems, warnings)
         if self._header.results:
@@ -92,6 +93,7 @@ class Cells:
             cells={name: cells[index] for name, index in self._cells},
             places=Places(self._header, record),
             task_id=cells[self._task].strip() if self._task is not None else "",
+            unnamed=unnamed,
         )
         return Entry(row, tuple(problems), tuple(warnings))
 
@@ -127,6 +129,11 @@ class Cells:
             index = next(index for index, cell in enumerate(cells) if "\0" in cell)
             hint = "It often comes from a damaged export. Retype the cell."
             problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", hint))
+
+    def _unnamed(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """The texts under no header, and behind the last one."""
+        beside = [cells[column.index] for column in self._blank if column.index < len(cells)]
+        return tuple(text for text in (*beside, *cells[self.width :]) if text.strip())
 
     def _fitted(
         self,

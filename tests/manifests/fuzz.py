@@ -33,7 +33,7 @@ PIECES = [
     b">\n  ", b"---\n", b"[", b"]", b"{", b"}", b"null", b"matrix: {x: [1, 2]}\n", b"repeat: 2\n", b"options:\n",
     b"text-to-video", b"https://a.example/x.png",
     b"kie", b"id,", b"sep=;\n", b"job_id", b"own:\n", b"~", b"012", b"=1+1", b"0123456789abcdef",
-    b"{}", b'{"a": 1}',
+    b"{}", b'{"a": 1}', b"Title\n", b"Prompt (x)", b" *", b"scene:", b"\xc2\xa0",
 ]  # fmt: skip
 
 

@@ -132,6 +132,25 @@ def test_a_fix_file_of_any_ending_reads_back_with_the_same_problems(tmp_path: Pa
     assert [problem.code for problem in again.problems] == ["missing_prompt", "missing_scene"]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+def test_a_fix_file_has_the_separator_of_the_manifest_and_all_that_the_rows_say(
+    tmp_path: Path, separator: str
+) -> None:
+    """A row that is too long keeps what is too much, as a problem, until a person moves it."""
+    lines = (
+        ["id", "provider", "model", "scene", "prompt", ""],
+        ["x", *row("A cat")[:4], "lost", "soft light", "end"],
+    )
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{separator.join(cells)}\r\n" for cells in lines), encoding="utf-8")
+    fix = tmp_path / "a.fix.csv"
+    assert write_fix([path], ReadOptions(), fix) == 1
+    header, cells = csv.reader(fix.read_text(encoding="utf-8-sig").splitlines(), delimiter=separator)
+    assert header == ["id", "provider", "model", "scene", "prompt", "", "problem"]
+    assert cells[:-1] == ["x", *row("A cat")[:4], "lost ; soft light ; end"]
+    assert [problem.code for problem in survey([fix], ReadOptions(), PRICES).problems] == ["missing_header"]
+
+
 def test_a_fix_file_must_not_be_the_manifest(tmp_path: Path) -> None:
     from batchgen.errors import UsageError
 

@@ -7,7 +7,6 @@ that no row has any more is only known at the end of the walk: it takes that tas
 import getpass
 import json
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -238,7 +237,7 @@ class _Intake:
         self.plan = Plan()
         self.candidates: list[_Candidate] = []
         self.present: set[int] = set()
-        self.old: dict[str, deque[Known]] = {}  # jobs bought earlier, by the content of a candidate
+        self.old: dict[str, list[Known]] = {}  # jobs bought earlier, by the content of a candidate
 
     def walk(self, items: Iterable[Job | InvalidRow]) -> Plan:
         for chunk in _chunks(items, _CHUNK):
@@ -253,7 +252,7 @@ class _Intake:
         known = self.reader.known([one.job_id for one in jobs])
         new = {one.fingerprint for one in jobs if one.job_id not in known} - self.old.keys()
         bought = self.reader.bought_with(sorted(new))
-        self.old.update((content, deque(some)) for content, some in bought.items())
+        self.old.update((content, some[::-1]) for content, some in bought.items())
         back = self.reader.bought_earlier(
             [its.job_no for one in jobs if (its := known.get(one.job_id)) and may_go_back(one.fingerprint, its)]
         )
@@ -304,7 +303,7 @@ class _Intake:
         """The next job with this content whose id no row has any more."""
         some = self.old[fingerprint]
         while some:
-            one = some.popleft()
+            one = some.pop()
             if one.job_no not in self.present:
                 return one
         return None

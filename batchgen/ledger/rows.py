@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known, State
 from batchgen.ledger.prepared import Prepared
-from batchgen.ledger.tables import attempt, job, manifest, row, task
+from batchgen.ledger.tables import LIVE, attempt, job, manifest, row, task
 
 #: One encoder for all: making one for each row costs more than the encoding.
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -34,8 +34,9 @@ def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[
 
     Not those that wait to be bought again: under another id they are another purchase.
     """
+    # `LIVE` as the index has it, so that a job's attempts are looked up in it: without it all attempts are read.
     bought = sa.exists().where(
-        attempt.c.job_no == job.c.job_no, attempt.c.outcome.in_(("accepted", "in_doubt", "paid_lost"))
+        attempt.c.job_no == job.c.job_no, sa.text(f"({LIVE})"), attempt.c.outcome.is_not(None)
     )
     where = job.c.fingerprint.in_(fingerprints) & bought & (job.c.state != State.NOT_SUBMITTED.value)
     found: dict[str, list[Known]] = {}

@@ -122,7 +122,7 @@ def retry_command(out: Path, **flags: Any) -> int:
     )
     choice = settle.to_retry(out, wanted, prices)
     for sentence in settle.choice_lines(choice):
-        click.echo(sentence, err=True)
+        click.echo(sentence, err=flags["as_json"] or not flags["dry_run"])
     settle.check_cap(out, choice.price, config.max_credits)
     if flags["dry_run"] or not choice.jobs:
         if flags["as_json"]:

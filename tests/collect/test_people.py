@@ -220,7 +220,7 @@ def test_retry_buys_what_is_asked_for_and_shows_the_price_first(
     assert batch.posts == 4
     price = len(jobs) * PRICE
     many = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
-    assert (f"Buy {many} again for {price:,} credits" if jobs else "nothing to buy") in said.err
+    assert (f"Buy {many} again for {price:,} credits" if jobs else "nothing to buy") in said.out
     batch.retry(*flags)
     assert batch.posts == 4 + len(jobs)
     again = [line["job_id"] for line in batch.lines() if line["attempts"] == "2"]

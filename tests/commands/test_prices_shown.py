@@ -33,6 +33,23 @@ def test_what_is_paid_already_is_told_apart_from_what_is_to_pay(desk: Desk) -> N
     assert "2 jobs paid already with 12 credits, 1 job to pay for with 6 credits." in said.out
 
 
+def test_resolving_all_says_when_nothing_is_in_doubt(desk: Desk) -> None:
+    with desk.service():
+        desk.jobs("shots.csv", "one")
+        desk.give("run", "shots.csv", "--yes")
+        assert (
+            desk.give("resolve", "outputs/shots", "--all", "--paid-lost", "--yes").out == "Nothing is in doubt.\n"
+        )
+
+
+def test_what_a_dry_run_says_is_its_output(desk: Desk) -> None:
+    with desk.service(faults=("error@400:#1",)):
+        desk.jobs("shots.csv", "one")
+        assert "6 credits" in desk.give("run", "shots.csv", "--dry-run").out
+        desk.give("run", "shots.csv", "--yes")
+        assert desk.give("retry", "outputs/shots", "--dry-run").out == "Buy 1 job again for 6 credits.\n"
+
+
 def test_texts_begin_and_end_without_blank_lines(desk: Desk) -> None:
     desk.jobs("shots.csv", "one")
     desk.write("bad.csv", "j1,kie,m,text-to-video,")

@@ -66,4 +66,5 @@ def summary_of(connection: sa.Connection, out: Path) -> Summary:
         version=__version__,
         prices=str(meta_value(connection, "price_version") or ""),
         service=urlsplit(service).hostname or service,
+        ledger=str(meta_value(connection, "ledger_id") or ""),
     )

@@ -23,7 +23,8 @@ class Summary:
     `out` is the name of the folder, `states` how many results have each state, `service` the host of the
     base URL, `prices` the version of the price table, `version` batchgen's own. Times are seconds since 1970
     (UTC): `started_at` is the first submission that OUT ever saw (it stays the same from run to run),
-    `finished_at` the last end of a task, or None while something still runs; `written_at` is now.
+    `finished_at` the last end of a task, or None while something still runs; `written_at` is now. `ledger` is
+    the id that the ledger was given when it was made: it names this OUT, also where another has the same name.
     """
 
     out: str
@@ -35,3 +36,4 @@ class Summary:
     version: str = ""
     prices: str = ""
     service: str = ""
+    ledger: str = ""

@@ -6,11 +6,14 @@
 
 Nothing secret guards it, so it answers only to its own page: the port is bound to loopback, the Host header
 must name it (a foreign name that resolves to 127.0.0.1 gets nothing), and a browser that says the request
-comes from another site is refused.
+comes from another site is refused. An OUT has the same port each time, if it is free: browsers keep the marks
+of a page by its address.
 """
 
 import asyncio
+import hashlib
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -36,8 +39,8 @@ _HEADERS = {
 
 
 @asynccontextmanager
-async def watch(read: Read, other: Sequence[str], out_dir: Path, port: int = 0) -> AsyncIterator[str]:
-    """Serve the page for as long as the block runs; the value is its URL. Port 0 takes a free one."""
+async def watch(read: Read, other: Sequence[str], out_dir: Path) -> AsyncIterator[str]:
+    """Serve the page for as long as the block runs; the value is its URL."""
     app = web.Application(middlewares=[_guard])
     live = _Live(read, other, out_dir)
     app.router.add_get("/", live.page)
@@ -46,10 +49,19 @@ async def watch(read: Read, other: Sequence[str], out_dir: Path, port: int = 0) 
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port_of(out_dir)).start()
+        except OSError:  # somebody else has it
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
+
+
+def port_of(out_dir: Path) -> int:
+    """The port of an OUT's page: always the same one, below those that systems hand out by themselves."""
+    digest = hashlib.sha256(os.fsencode(out_dir.resolve())).digest()
+    return 20_000 + int.from_bytes(digest[:4], "big") % 10_000
 
 
 @web.middleware

@@ -100,9 +100,7 @@ def page(
 
 def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
     """What the page knows beside the jobs. `key` names this OUT in the browser's store of marks."""
-    key = hashlib.sha256(
-        f"{summary.out}\n{summary.service}\n{summary.started_at}".encode("utf-8", "surrogatepass")
-    ).hexdigest()
+    key = hashlib.sha256(f"{summary.out}\n{summary.ledger}".encode("utf-8", "surrogatepass")).hexdigest()
     amounts = summary.credits
     return {
         "key": key,

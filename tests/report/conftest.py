@@ -122,6 +122,7 @@ def summary_of(results: list[Result], out: str = "spring-campaign") -> Summary:
         version="0.1.0",
         prices="2026-11",
         service="sseedance.com",
+        ledger="a-ledger",
     )
 
 

@@ -329,6 +329,89 @@ def test_a_live_page_shows_new_videos_as_they_land(
         assert "2 videos" in desk.page.title()
 
 
+def test_marks_of_a_live_page_survive_its_refresh(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page, serve: Callable[..., Any]
+) -> None:
+    """Also where the page was opened before anything was submitted, and where a later run serves it again."""
+    done = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(2)]
+    make_page(tmp_path, done)
+    waiting = {"state": State.NOT_SUBMITTED, "video_paths": (), "submitted_at": None, "finished_at": None}
+    now = [replace(result, **waiting) for result in done]
+    with serve(lambda: now, tmp_path) as url:
+        desk.page.goto(url)
+        desk.until("document.documentElement.dataset.ready === 'yes'")
+        now[:] = done
+        desk.until("document.querySelectorAll('.marks:not([hidden])').length === 2")
+        desk.page.locator(".card[data-job='1'] .reject").click()
+        desk.page.reload()
+        desk.until("document.documentElement.dataset.ready === 'yes'")
+        assert desk.page.locator(".card[data-job='1'] .reject[aria-pressed=true]").count() == 1
+        desk.page.goto("about:blank")  # it would complain of a server that is gone
+    with serve(lambda: now, tmp_path) as url:
+        desk.page.goto(url)
+        desk.until("document.documentElement.dataset.ready === 'yes'")
+        assert desk.page.locator(".card[data-job='1'] .reject[aria-pressed=true]").count() == 1
+
+
+def test_a_new_video_moves_nothing_that_is_looked_at(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page, serve: Callable[..., Any]
+) -> None:
+    """Filter, sort, an open list of filters, the place on the page and a video that plays: all stay."""
+    done = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(60)]
+    make_page(tmp_path, done)
+    now = [
+        replace(r, state=State.RUNNING, video_paths=(), finished_at=None) if k % 2 else r
+        for k, r in enumerate(done)
+    ]
+    with serve(lambda: now, tmp_path) as url:
+        desk.page.goto(url)
+        desk.until("document.documentElement.dataset.ready === 'yes'")
+        desk.page.click("#chips [data-state=succeeded]")
+        desk.page.click("#more")
+        desk.page.evaluate("scrollTo(0, 1500)")
+        desk.settle()
+        job = desk.page.evaluate(
+            "[...document.querySelectorAll('.card')].find((card) => card.getBoundingClientRect().top > 200)"
+            ".dataset.job"
+        )
+        card = f".card[data-job='{job}']"
+        desk.page.locator(f"{card} .play").click()
+        desk.until(f'document.querySelector("{card} video")?.videoWidth > 0')
+        desk.page.evaluate("document.querySelector('[data-filter=mark]').focus({preventScroll: true})")
+        top = f'document.querySelector("{card}").getBoundingClientRect().top'
+        before = desk.page.evaluate(top)
+        now[1], now[3], now[5] = done[1], done[3], done[5]  # before it in the list: a row more
+        now[7] = done[7]
+        desk.until("document.querySelector('#count').textContent === '34 of 60 jobs'")
+        desk.settle()
+        assert abs(desk.page.evaluate(top) - before) < 2
+        assert desk.page.evaluate(f'!document.querySelector("{card} video").paused')
+        assert desk.page.evaluate("document.activeElement.dataset.filter") == "mark"
+        assert desk.page.locator("#chips [data-state=succeeded][aria-pressed=true]").count() == 1
+
+
+def test_a_mark_goes_to_the_job_that_is_shown_whatever_the_list_does(
+    desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page, serve: Callable[..., Any]
+) -> None:
+    """The details stay at their job when new videos come before it."""
+    done = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(4)]
+    make_page(tmp_path, done)
+    now = [replace(result, state=State.RUNNING, video_paths=()) for result in done[:3]] + [done[3]]
+    with serve(lambda: now, tmp_path) as url:
+        desk.page.goto(url)
+        desk.until("document.documentElement.dataset.ready === 'yes'")
+        desk.page.click("#chips [data-state=succeeded]")
+        desk.settle()
+        desk.page.locator(".card[data-job='3'] .prompt").click()
+        now[0], now[1] = done[0], done[1]
+        desk.until("document.querySelector('#facts .head').textContent.includes('3 of 3')")
+        desk.page.keyboard.press("a")
+        desk.page.keyboard.press("Escape")
+        desk.settle()
+        assert desk.page.locator(".card .accept[aria-pressed=true]").count() == 1
+        assert desk.page.locator(".card[data-job='3'] .accept[aria-pressed=true]").count() == 1
+
+
 def test_a_hundred_thousand_jobs_scroll(desk: Desk, tmp_path: Path, make_batch: Batch, make_page: Page) -> None:
     """Top, middle and end are drawn with a few dozen cards each; search and sort answer."""
     desk.open(make_page(tmp_path, make_batch(100_000), videos=False))

@@ -121,16 +121,18 @@ class Page {
         this.choice.pick("state", [...now]);
         this.select();
         this.chips();
-        one(`#chips [data-state=${state}]`).focus();
       };
-      return make("button", { type: "button", class: "chip", "data-state": state, "data-tone": stateTone(state), "aria-pressed": picked.has(state), onclick: press },
-        make("i", {}), stateLabel(state), make("b", {}, number(counts.get(state))));
+      return make("button", { type: "button", class: "chip", "data-state": state, "data-tone": stateTone(state), "aria-pressed": String(picked.has(state)), onclick: press },
+        make("i", {}), stateLabel(state), make("b", {}, number(counts.get(state) ?? 0)));
     };
-    one("#chips").replaceChildren(...Object.keys(STATES).filter((state) => counts.has(state)).map(chip));
+    const focused = document.activeElement?.closest("#chips .chip")?.dataset.state;
+    one("#chips").replaceChildren(...Object.keys(STATES).filter((state) => counts.has(state) || picked.has(state)).map(chip));
+    if (focused) one(`#chips [data-state=${focused}]`)?.focus({ preventScroll: true });
   }
 
   /** One list a name that has a few values. */
-  facets() {
+  facets(anyway = false) {
+    if (!anyway && one("#facets").contains(document.activeElement)) return; // a list that is open stays open
     const { jobs, meta } = this;
     const named = [["scene", "Scene"], ["model", "Model"], ["provider", "Provider"], ["manifest", "Manifest"], ["error_code", "Error"]].map(([name, label]) => [name, label, jobs.named.get(name)]);
     const own = jobs.facets.map((names, k) => [`own:${k}`, meta.other[meta.facets[k]], names]);
@@ -162,7 +164,7 @@ class Page {
     one("#query").value = "";
     this.showTab("tab-gallery");
     this.chips();
-    this.facets();
+    this.facets(true);
     this.select();
   }
 
@@ -249,6 +251,7 @@ class Page {
           this.facets();
           await this.select(true);
           this.gallery.refresh(new Set(news.at));
+          this.details.refresh(new Set(news.at));
           if (!one("#run").hidden) runReport(this, one("#run"));
         } else this.head();
       } catch {
@@ -256,7 +259,7 @@ class Page {
       }
       const notice = one("#notice");
       notice.hidden = failures < 3;
-      notice.textContent = "The run that this page watches has ended or does not answer. Reload the page, or open report.html.";
+      notice.textContent = "The run that this page watches has ended, or does not answer. Download your marks here: report.html, which has all videos, keeps its own.";
       if (!more) await new Promise((done) => setTimeout(done, Math.min(30, wait + failures * 2) * 1000));
     }
   }

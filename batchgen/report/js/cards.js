@@ -16,8 +16,8 @@ function titleOf(text, scene) {
 
 const shortModel = (model) => model.split("/").slice(-3).join("/");
 
-/** Fill (or fill again) a card with job i, which is the `place`th of `count`. */
-function fillCard(card, i, place, count, page) {
+/** Fill (or fill again) a card with job i. */
+function fillCard(card, i, page) {
   const { jobs, marks } = page;
   const text = jobs.text(i);
   const state = jobs.name("state", i);
@@ -25,8 +25,6 @@ function fillCard(card, i, place, count, page) {
   const name = titleOf(text, jobs.name("scene", i));
   card.dataset.job = i;
   card.dataset.tone = stateTone(state);
-  card.setAttribute("aria-posinset", place + 1);
-  card.setAttribute("aria-setsize", count);
   card.setAttribute("aria-label", `${stateLabel(state)}: ${name.slice(0, 160)}`);
   const prompt = one(".prompt", card);
   one("span", prompt).textContent = name;

@@ -4,7 +4,8 @@ class Details {
   constructor(page) {
     this.page = page;
     this.dialog = one("#details");
-    this.place = 0;
+    this.place = 0; // in the list
+    this.job = -1; // which is shown; the list may change under it
     this.dialog.addEventListener("close", () => {
       one("#stage").replaceChildren();
       this.page.gallery.go(this.place);
@@ -22,6 +23,26 @@ class Details {
     one("#stage video")?.play().catch(() => {}); // the error event has said why
   }
 
+  /** The list is another now: the same job is shown, at its new place. */
+  follow() {
+    if (!this.dialog.open) return;
+    const place = this.page.gallery.list.indexOf(this.job);
+    if (place < 0) return;
+    this.place = place;
+    const count = this.page.gallery.list.length;
+    const head = one(".head", one("#facts")); // changed, not made again: the keyboard may be on it
+    const [previous, next] = all(".round", head);
+    previous.disabled = place === 0;
+    next.disabled = place === count - 1;
+    one("span", head).textContent = `${number(place + 1)} of ${number(count)}`;
+  }
+
+  /** Jobs changed while the page was open. A video that is there goes on playing. */
+  refresh(changed) {
+    const place = this.page.gallery.list.indexOf(this.job);
+    if (this.dialog.open && changed.has(this.job) && place >= 0 && !one("#stage video")) this.fill(place);
+  }
+
   turn(step) {
     const place = this.place + step;
     if (place >= 0 && place < this.page.gallery.list.length) this.fill(place);
@@ -29,7 +50,7 @@ class Details {
 
   typed(event) {
     if (event.target.closest("video") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const i = this.page.gallery.list[this.place];
+    const i = this.job;
     if (event.key === "ArrowLeft") this.turn(-1);
     else if (event.key === "ArrowRight") this.turn(1);
     else if (event.key === "a") this.page.mark(i, "accept");
@@ -42,7 +63,7 @@ class Details {
   fill(place) {
     this.place = place;
     const { jobs, gallery } = this.page;
-    const i = gallery.list[place];
+    const i = (this.job = gallery.list[place]);
     const text = jobs.text(i);
     const state = jobs.name("state", i);
     const { files, links } = videosOf(text);

@@ -18,8 +18,10 @@ class Gallery {
     this.grid.addEventListener("keydown", (event) => this.typed(event));
   }
 
-  /** Show these jobs from the top. With `stay`, cards that are among them keep their place and go on playing. */
+  /** Show these jobs from the top. With `stay`, what is being looked at stays where it is and goes on playing. */
   show(list, stay = false) {
+    const held = stay ? this.held() : null;
+    const here = this.list[this.at];
     const kept = new Map();
     for (const card of this.cards.values()) {
       const place = stay ? list.indexOf(Number(card.dataset.job)) : -1;
@@ -28,10 +30,30 @@ class Gallery {
     }
     this.cards = kept;
     this.list = list;
-    if (!stay) this.from = this.at = 0;
-    if (this.from >= list.length) this.from = 0;
+    this.at = stay ? Math.max(0, list.indexOf(here)) : 0;
+    if (!stay || this.from >= list.length) this.from = 0;
     one("#empty").hidden = list.length > 0;
     this.measure();
+    if (held) this.hold(held);
+    this.page.details.follow();
+  }
+
+  /** The card that is being looked at, and how high it stands: one that plays, else the first one in sight. */
+  held() {
+    const bar = one("#bar").getBoundingClientRect().bottom;
+    const seen = [...this.cards.entries()].sort((a, b) => a[0] - b[0]).map(([, card]) => [card, card.getBoundingClientRect()])
+      .filter(([, box]) => box.bottom > bar && box.top < innerHeight);
+    const atTop = this.grid.getBoundingClientRect().top >= bar - 1; // then what is new may push the others down
+    const [card, box] = seen.find(([its]) => its.classList.contains("playing")) || (atTop ? [] : seen[0]) || [];
+    return card ? { job: Number(card.dataset.job), top: box.top } : null;
+  }
+
+  /** Scroll by as much as the list has moved that card. */
+  hold({ job, top }) {
+    const place = this.list.indexOf(job) - this.from;
+    if (place < 0 || place >= this.shown) return;
+    const now = this.grid.getBoundingClientRect().top + Math.floor(place / this.across) * (this.high + GAP);
+    if (Math.abs(now - top) >= 1) scrollBy(0, now - top);
   }
 
   drop(card) {
@@ -103,7 +125,7 @@ class Gallery {
   add(place) {
     const card = one("#card").content.firstElementChild.cloneNode(true);
     this.put(card, place);
-    fillCard(card, this.list[place], place, this.list.length, this.page);
+    fillCard(card, this.list[place], this.page);
     // in the order of the list, so that Tab and screen readers go the way the eye goes
     const next = [...this.cards.keys()].filter((other) => other > place).sort((a, b) => a - b)[0];
     this.grid.insertBefore(card, next === undefined ? null : this.cards.get(next));
@@ -119,6 +141,8 @@ class Gallery {
     card.style.height = `${this.high}px`;
     card.style.transform = `translate(${x}px, ${y}px)`;
     card.dataset.place = place;
+    card.setAttribute("aria-posinset", place + 1);
+    card.setAttribute("aria-setsize", this.list.length);
     card.tabIndex = place === this.at ? 0 : -1;
   }
 
@@ -136,7 +160,7 @@ class Gallery {
   refresh(changed) {
     for (const [place, card] of this.cards) {
       const i = this.list[place];
-      if (!changed || changed.has(i)) fillCard(card, i, place, this.list.length, this.page);
+      if (!changed || changed.has(i)) fillCard(card, i, this.page);
     }
     this.soon();
   }

@@ -55,10 +55,10 @@ class Posters {
       video.playsInline = true;
       video.preload = "auto";
       video.addEventListener("error", () => end(null), { once: true });
-      video.addEventListener("loadeddata", () => {
+      video.addEventListener("loadedmetadata", () => {
         const early = Math.min(0.5, (video.duration || 0) / 3);
-        if (!(early > 0) || !Number.isFinite(early)) end(still(video));
-        else video.currentTime = early;
+        if (early > 0) video.currentTime = early; // seeking loads the frame, also where nothing is preloaded (Safari)
+        else video.addEventListener("loadeddata", () => end(still(video)), { once: true });
       }, { once: true });
       video.addEventListener("seeked", () => end(still(video)), { once: true });
       video.src = address;

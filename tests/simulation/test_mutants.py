@@ -320,8 +320,19 @@ def submits_a_doubt_again_when_its_row_is_edited(disk: Disk) -> list[Patch]:
         decision = real(*args, **options)
         return plan.Decision.EDITED if decision is plan.Decision.IN_DOUBT else decision
 
-    unguarded = sa.update(job).where(job.c.job_no == sa.bindparam("no")).values(dict(rows.REPLACE._values))
+    values = dict(rows.REPLACE._statement._values)
+    unguarded = Prepared(sa.update(job).where(job.c.job_no == sa.bindparam("no")).values(values))
     return [(intake, "decide", decide), (rows, "REPLACE", unguarded)]
+
+
+@mutant
+def buys_again_what_a_row_comes_back_to(disk: Disk) -> list[Patch]:
+    return [(intake, "may_go_back", lambda fingerprint, known: False)]
+
+
+@mutant
+def buys_an_edited_row_whose_money_was_lost(disk: Disk) -> list[Patch]:
+    return [(plan, "PAID_ENDS", frozenset())]
 
 
 # -- the spill -----------------------------------------------------------------------------------------------------

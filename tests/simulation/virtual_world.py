@@ -27,7 +27,7 @@ from batchgen.board import Board, Clock, Stop
 from batchgen.config import Config
 from batchgen.drive import Course, Drive
 from batchgen.errors import LedgerWriteError, UsageError
-from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, Job, State, fingerprint
+from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
 from batchgen.ledger import CapReached, Ledger, people, views
 from batchgen.ledger import store as store_module
 from batchgen.ledger.attempts import set_cap
@@ -107,6 +107,8 @@ class World:
         self.ended: dict[int, str] = {}
         self.given_up: set[str] = set()
         self.purchases = dict.fromkeys(self.wordings, 1)  # how often a person wanted each
+        self.retried = dict.fromkeys(self.wordings, 0)
+        self.worded = 0
         self.loop: VirtualLoop | None = None
 
     # -- clocks ------------------------------------------------------------------------------------------------
@@ -142,7 +144,9 @@ class World:
             if self.service.violations:
                 return
             if self._all_ended():
-                break
+                if self.worded == 2 or self.story.seed % 3:  # a third is enough: it takes one more process
+                    break
+                self._reword()
             self._pass(4000.0)
         else:
             self.wrong(f"jobs have not ended: {self._states()}")
@@ -161,8 +165,12 @@ class World:
         if not set(self._states()) <= {state.value for state in (*TERMINAL, State.REJECTED)}:
             return False
         return all(
-            State(state) is State.SUCCEEDED or content == _job(name, self.wordings[name]).fingerprint
-            for name, state, content in self.disk.rows("SELECT job_id, state, fingerprint FROM job")
+            State(state) is State.SUCCEEDED
+            or code in PAID_ENDS
+            or content == _job(name, self.wordings[name]).fingerprint
+            for name, state, code, content in self.disk.rows(
+                "SELECT job_id, state, error_code, fingerprint FROM job"
+            )
         )
 
     def _pass(self, seconds: float) -> None:
@@ -308,13 +316,18 @@ class World:
 
     def _take_in(self, ledger: Ledger) -> None:
         jobs = [_job(name, wording) for name, wording in self.wordings.items()]
-        for name, state, content in self.disk.rows("SELECT job_id, state, fingerprint FROM job"):
-            edited = content != _job(name, self.wordings[name]).fingerprint
-            self.purchases[name] += edited and State(state) in ENDED_WITHOUT_VIDEO
+        bought = set(self.disk.rows(f"SELECT job_no, attempt.fingerprint FROM attempt WHERE {_PAID}"))
+        query = "SELECT job_no, job_id, state, error_code, fingerprint FROM job"
+        for number, name, state, code, content in self.disk.rows(query):
+            row = _job(name, self.wordings[name]).fingerprint
+            edited = row != content and (number, row) not in bought
+            ended = State(state) in ENDED_WITHOUT_VIDEO
+            asked = self.worded == 2 and (ended or State(state) is State.SUCCEEDED)
+            self.purchases[name] += edited and ((ended and code not in PAID_ENDS) or asked)
 
         def change(connection: sa.Connection) -> None:
             position = intake.next_position(connection)
-            intake.take_in(connection, jobs, Selection())
+            intake.take_in(connection, jobs, Selection(), resubmit_changed=self.worded == 2)
             set_meta_value(connection, "first_position", position)
             try:
                 set_cap(connection, self.cap)
@@ -346,11 +359,19 @@ class World:
             ledger.write(lambda c: people.buy_again(c, chosen, WHO))
             for one in chosen:
                 self.purchases[one.job_id] += 1
+                self.retried[one.job_id] += 1
         for one in self.wordings:
             if not calm and rng.random() < 0.1:
-                self.wordings[one] += 1
+                self.wordings[one] = 1 - self.wordings[one]  # reworded, or worded back
+        if calm and not self.worded:
+            self._reword()
         if not calm and rng.random() < 0.3:
             self.cap = rng.choice([None, PRICE * rng.randint(0, 2 * len(self.wordings))])
+
+    def _reword(self) -> None:
+        """Every second row, once when bad weather is over and once, back, when all has ended."""
+        self.worded += 1
+        self.wordings |= {one: 1 - self.wordings[one] for one in list(self.wordings)[::2]}
 
     def _resolve(self, ledger: Ledger, doubt: people.Doubt) -> None:
         rng = self.rng
@@ -418,6 +439,10 @@ class World:
         for name, purchase_no in disk.rows("SELECT job_id, purchase_no FROM job"):
             if purchase_no != self.purchases[name]:
                 self.wrong(f"{name} is bought {purchase_no} times; a person wanted {self.purchases[name]}")
+        contents = "SELECT job_id, count(*) FROM attempt JOIN job USING (job_no)"
+        for name, times in disk.rows(f"{contents} WHERE {_PAID} GROUP BY job_no, attempt.fingerprint"):
+            if times > 1 + self.retried[name]:
+                self.wrong(f"{name} bought the same {times} times; a person retried it {self.retried[name]} times")
         here = {task_id for (task_id,) in disk.rows("SELECT task_id FROM task")}
         for task_id in self.must_have - here:
             self.wrong(f"the service gave {task_id}, and the ledger has lost it")
@@ -459,6 +484,7 @@ class World:
 
 
 _ENDS = ("failed", "refunded", "cancelled", "expired", "empty", "odd", "never")
+_PAID = "outcome IN ('accepted', 'in_doubt', 'paid_lost')"
 _TERMINAL = {state.value for state in TERMINAL}
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from batchgen.job import Earlier, InvalidRow, Job, Known, State
 from batchgen.ledger import earlier, rows
 from batchgen.ledger.store import meta_value
+from batchgen.ledger.tables import candidate as candidate_table
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
 from batchgen.ledger.tables import manifest as manifest_table
@@ -75,7 +76,6 @@ class _Candidate:
     price: int
     selected: bool
     fingerprint: str
-    values: dict[str, Any] | None
 
 
 class _Reader:
@@ -108,10 +108,6 @@ class _Reader:
         del one, decision, known, selected, back  # a keeper writes them down
         return 0
 
-    def candidate(self, one: Job) -> dict[str, Any] | None:
-        del one
-        return None
-
     def flush(self) -> None: ...
 
     def settle(self, candidate: _Candidate, old: Known | None) -> None: ...
@@ -136,6 +132,10 @@ class _Keeper(_Reader):
         self.leaves: list[dict[str, Any]] = []
         self.replaces: list[dict[str, Any]] = []
         self.decisions: list[dict[str, Any]] = []
+        self.candidates: list[dict[str, Any]] = []
+        self.renames: list[dict[str, Any]] = []
+        self.owners: list[dict[str, Any]] = []
+        candidate_table.create(connection)
         connection.execute(sa.update(job_table).where(job_table.c.selected == 1).values(selected=0))
 
     def keep(
@@ -157,6 +157,9 @@ class _Keeper(_Reader):
             if known:
                 self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
                 self._again(one, decision, known, selected, back)
+        elif isinstance(one, Job):
+            line = rows.job_values(0, one, position, selected=selected)
+            self.candidates.append({"position": position, "line": rows.json_text(line)})
         changed = decision is Decision.CHANGED
         self.rows.append(rows.row_values(position, self.manifest_no, one, job_no, changed=changed))
         return position
@@ -195,35 +198,36 @@ class _Keeper(_Reader):
             detail = json.dumps({"state": back.state.value, "was": known.state.value})
             self.decisions.append(_decision("back to what was bought", one.job_id, detail))
 
-    def candidate(self, one: Job) -> dict[str, Any] | None:
-        return rows.job_values(0, one, 0, selected=True)
-
     def flush(self) -> None:
         rows.insert_many(self.connection, job_table, self.jobs)
         rows.insert_many(self.connection, row_table, self.rows)
         rows.insert_many(self.connection, decision_table, self.decisions)
-        changes = ((rows.MOVE, self.moves), (earlier.LEAVE, self.leaves), (rows.REPLACE, self.replaces))
+        rows.insert_many(self.connection, candidate_table, self.candidates)
+        changes = (
+            (rows.MOVE, self.moves), (earlier.LEAVE, self.leaves), (rows.REPLACE, self.replaces),
+            (rows.RENAME, self.renames), (rows.RENAME_ROW, self.owners),
+        )  # fmt: skip
         for statement, values in changes:
             if values:
                 statement.execute(self.connection, values)
-        for each in (self.jobs, self.rows, self.moves, self.leaves, self.replaces, self.decisions):
+        for each in (self.jobs, self.rows, self.decisions, self.candidates, *(values for _, values in changes)):
             each.clear()
 
     def settle(self, candidate: _Candidate, old: Known | None) -> None:
         at = candidate.position
         if old is not None:
-            values = {"no": old.job_no, "new_id": candidate.job_id, "to": at}
-            self.connection.execute(rows.RENAME, {**values, "wanted": int(candidate.selected)})
-            self.connection.execute(rows.RENAME_ROW, {"no": old.job_no, "at": at})
-            return
-        assert candidate.values is not None  # noqa: S101 - a keeper's candidates carry their line
-        number, self.job_no = self.job_no, self.job_no + 1
-        line = {**candidate.values, "job_no": number, "position": at, "selected": int(candidate.selected)}
-        self.connection.execute(sa.insert(job_table), line)
-        self.connection.execute(rows.RENAME_ROW, {"no": number, "at": at})
+            number, wanted = old.job_no, int(candidate.selected)
+            self.renames.append({"no": number, "new_id": candidate.job_id, "to": at, "wanted": wanted})
+        else:
+            number, self.job_no = self.job_no, self.job_no + 1
+            self.jobs.append({**rows.candidate_line(self.connection, at), "job_no": number})
+        self.owners.append({"at": at, "no": number})
+        if len(self.owners) >= _CHUNK:
+            self.flush()
 
     def finish(self) -> None:
         self.flush()
+        candidate_table.drop(self.connection)
         rows.forget_old_rows(self.connection, self.first_position)
 
 
@@ -269,10 +273,9 @@ class _Intake:
                 self._job(one, found, back.get((found.job_no, one.fingerprint)) if found else None)
 
     def _perhaps_renamed(self, one: Job) -> None:
-        position = self.reader.keep(one, Decision.RENAMED)
         scene, selected = str(one.request["scene"]), self.selection.matches(one)
-        line = self.reader.candidate(one)
-        self.candidates.append(_Candidate(position, one.job_id, scene, one.price, selected, one.fingerprint, line))
+        position = self.reader.keep(one, Decision.RENAMED, None, selected)
+        self.candidates.append(_Candidate(position, one.job_id, scene, one.price, selected, one.fingerprint))
 
     def _job(self, one: Job, found: Known | None, back: Earlier | None) -> None:
         selected = self.selection.matches(one)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known, State
 from batchgen.ledger.prepared import Prepared
-from batchgen.ledger.tables import LIVE, attempt, job, manifest, row, task
+from batchgen.ledger.tables import LIVE, attempt, candidate, job, manifest, row, task
 
 #: One encoder for all: making one for each row costs more than the encoding.
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -145,12 +145,19 @@ REPLACE = Prepared(
         error=sa.bindparam("new_error"),
     )
 )
-RENAME = (
+RENAME = Prepared(
     sa.update(job)
     .where(job.c.job_no == sa.bindparam("no"))
     .values(job_id=sa.bindparam("new_id"), position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
 )
-RENAME_ROW = sa.update(row).where(row.c.position == sa.bindparam("at")).values(job_no=sa.bindparam("no"))
+RENAME_ROW = Prepared(sa.update(row).where(row.c.position == sa.bindparam("at")).values(job_no=sa.bindparam("no")))
+
+
+def candidate_line(connection: sa.Connection, position: int) -> dict[str, Any]:
+    """The job's line of a candidate, as it was put aside."""
+    query = sa.select(candidate.c.line).where(candidate.c.position == position)
+    line: dict[str, Any] = json.loads(connection.execute(query).scalar_one())
+    return line
 
 
 def forget_old_rows(connection: sa.Connection, first_position: int) -> None:

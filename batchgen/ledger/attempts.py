@@ -236,22 +236,22 @@ def _job_values(one: Ended) -> dict[str, object]:
 
 def recover(connection: sa.Connection, at: float) -> int:
     """Under the run lock: every open attempt belongs to a dead owner, and is in doubt. Returns how many."""
-    open_ones = connection.execute(
-        sa.select(attempt.c.attempt_id, attempt.c.job_no, attempt.c.price).where(attempt.c.outcome.is_(None))
-    ).all()
-    for attempt_id, job_no, price in open_ones:
-        connection.execute(
-            sa.update(attempt)
-            .where(attempt.c.attempt_id == attempt_id)
-            .values(outcome=OutcomeKind.IN_DOUBT.value, ended_at=at, code=INTERRUPTED, message=_INTERRUPTED)
-        )
-        connection.execute(
-            sa.update(job)
-            .where(job.c.job_no == job_no)
-            .values(state=State.IN_DOUBT, error_code=INTERRUPTED, error=_INTERRUPTED)
-        )
-        settle(connection, reserved=-price, in_doubt=price)
-    return len(open_ones)
+    is_open = attempt.c.outcome.is_(None)
+    price = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(attempt.c.price), 0)).where(is_open)
+    ).scalar_one()
+    connection.execute(
+        sa.update(job)
+        .where(job.c.job_no.in_(sa.select(attempt.c.job_no).where(is_open)))
+        .values(state=State.IN_DOUBT, error_code=INTERRUPTED, error=_INTERRUPTED)
+    )
+    recovered = connection.execute(
+        sa.update(attempt)
+        .where(is_open)
+        .values(outcome=OutcomeKind.IN_DOUBT.value, ended_at=at, code=INTERRUPTED, message=_INTERRUPTED)
+    ).rowcount
+    settle(connection, reserved=-price, in_doubt=price)
+    return recovered
 
 
 KNOWN_TASK_ID = "known_task_id"

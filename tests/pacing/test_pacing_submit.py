@@ -79,7 +79,7 @@ def test_posts_squeezed_together_on_their_way_do_not_slow_a_told_rate() -> None:
 
 
 def test_a_service_that_takes_less_than_told_is_believed() -> None:
-    """The eleventh POST of a second is throttled where 20 were told: no more than about ten are sent from then on."""
+    """The eleventh POST of a second is throttled where 20 were told: about ten are sent from then on."""
     assert pace(told_and_throttled(after=10), 10.0) <= 10.5
 
 

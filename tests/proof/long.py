@@ -62,7 +62,7 @@ PARTS: dict[str, Part] = {
     "two": Part(50, lambda z, n, s: [signals.two_processes(z, n, s)]),
     "readers": Part(200, lambda z, n, s: [signals.readers(z, n, s)]),
     "trace": Part(200, lambda z, n, s: [signals.write_before_send(z, s, n)], can_trace),
-    "zombies": Part(100, lambda z, n, s: [signals.zombies(z, n, s)], can_trace, idle=True),
+    "zombies": Part(100, lambda z, n, s: [signals.zombies(z, n, s)], can_trace),
     "outage": Part(660, _outages, idle=True),
     "scoreboard": Part(400, lambda z, n, s: [one for one, _ in scoreboard.scoreboard(z, n, s)]),
 }
@@ -102,8 +102,9 @@ def main() -> int:
         figures.stopping.set()
         print("Cut short. What had begun, and did not end:")
         for figure in list(figures.unfinished):
+            figure.end()
             if figure.planned:
-                _judge(figure.end())
+                _judge(figure)
                 _save(figure, given.save)
         return 130
     finally:

@@ -67,6 +67,7 @@ class Zygote:
             stdout=subprocess.PIPE,
             cwd=ROOT,
             env=BASE_ENV | {"PYTHONPATH": str(ROOT)},
+            start_new_session=True,  # Ctrl-C is for the proof, not for its runs
         )
         self._lock = threading.Lock()
         self._numbers = itertools.count()

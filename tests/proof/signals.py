@@ -157,7 +157,7 @@ def zombies(zygote: Zygote, count: int, seed: int, pause: float = 35.0) -> Figur
             tracer.terminate()  # lets go of the run, which goes on standing still
             trials.end_tracer(tracer)
             process.signal(signal.SIGKILL if killed else signal.SIGCONT)
-            process.wait(90)
+            process.wait(180)
             if killed and fired:
                 world.run("--limit", "0")  # finds the doubts
                 never_seen = _doubts_that_never_arrived(world)
@@ -168,7 +168,7 @@ def zombies(zygote: Zygote, count: int, seed: int, pause: float = 35.0) -> Figur
                 f"{call} {nth} {'killed' if killed else 'continued'}", fired=int(fired), verdicts=(first, *verdicts)
             )
 
-    return trials.side_by_side(figure, trial, [(n,) for n in range(count)], at_once=40)
+    return trials.side_by_side(figure, trial, [(n,) for n in range(count)], at_once=25)
 
 
 def _doubts_that_never_arrived(world: World) -> list[str]:
@@ -180,7 +180,7 @@ def _doubts_that_never_arrived(world: World) -> list[str]:
 
 def _stops(process: Process) -> bool:
     """Wait until the whole process stands still by SIGSTOP; False when it ended instead."""
-    deadline, still = time.monotonic() + 20, 0
+    deadline, still = time.monotonic() + 120, 0
     while still < 5 and not process.ended.is_set() and time.monotonic() < deadline:
         time.sleep(0.02)  # a tracer stops threads for moments too
         still = still + 1 if _stands_still(process.pid) else 0

@@ -33,11 +33,14 @@ BY_CODE: Mapping[str, str] = MappingProxyType(
         "insufficient_credits": "Add credits at the service, then run the manifest again.",
         "bad_key": "Check BATCHGEN_API_KEY, then run the manifest again.",
         "no_output": "The service says that it is done but gave no video. `batchgen collect {out}` asks "
-        "again; if that stays so, show the service the task id.",
+        "again; if that stays so, show the service the task id. `batchgen retry {out} --code no_output "
+        "--buy-again` pays once more and shows the price first.",
         "task_not_found": "The service does not know this task any more. `batchgen collect {out}` asks again; "
         "if that stays so, show the service the task id.",
-        "given_up": "Waiting for this task was given up. `batchgen retry {out} --state expired` buys it again "
-        "and shows the price first.",
+        "given_up": "Waiting for this task was given up. `batchgen retry {out} --code given_up --buy-again` "
+        "pays for it once more and shows the price first.",
+        "paid_lost": "It was paid for, and its task was not found. `batchgen retry {out} --code paid_lost "
+        "--buy-again` pays for it once more and shows the price first.",
         "paid_elsewhere": "The row has a task id from another folder. Run it there, or clear its task_id.",
     }
 )

@@ -24,7 +24,8 @@ class Status:
     """One moment of a ledger. `states` counts lines of results.csv; `own_states` this run's selected jobs.
 
     `pending` counts selected jobs to submit, `refund_expected` credits of failed tasks of which no refund was
-    stated, `trouble` is why one of the `files_missing` could not be had (`KIND: words`, "" when none was tried).
+    stated, `money_lost` jobs that ended without a video and count as spent by a person's word. `trouble` is why
+    one of the `files_missing` could not be had (`KIND: words`, "" when none was tried).
     """
 
     out: Path
@@ -40,6 +41,7 @@ class Status:
     without_output: int = 0
     refund_expected: int = 0
     trouble: str = ""
+    money_lost: int = 0
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -58,6 +60,7 @@ class Status:
             without_output=views.without_output(connection),
             refund_expected=leftovers.refund_expected(connection),
             trouble=leftovers.download_trouble(connection),
+            money_lost=leftovers.money_lost(connection),
         )
 
     @property

@@ -104,7 +104,8 @@ def _to_fetch(status: Status) -> list[str]:
     if status.without_output:
         steps.append(
             f"{count(status.without_output, 'task')} succeeded, but named no video: `batchgen collect {out}` "
-            "asks again; if that stays so, show the service the task ids."
+            "asks again; if that stays so, show the service the task ids. "
+            f"`batchgen retry {out} --code no_output --buy-again` pays once more (it shows the price first)."
         )
     return steps
 
@@ -138,10 +139,17 @@ def _to_submit(status: Status) -> list[str]:
 
 def _ended(status: Status) -> list[str]:
     steps = []
-    if jobs := sum(status.states.get(state, 0) for state in ENDED_WITHOUT_VIDEO):
+    ended = sum(status.states.get(state, 0) for state in ENDED_WITHOUT_VIDEO)
+    if jobs := ended - status.money_lost:
         steps.append(
             f"{count(jobs, 'job')} ended without a video: edit the rows and run again, or "
             f"`batchgen retry {status.out}` buys the same again (it shows the price first)."
+        )
+    if status.money_lost:
+        steps.append(
+            f"{count(status.money_lost, 'job')} paid for, and lost or given up: `batchgen retry {status.out} "
+            "--code paid_lost --code given_up --buy-again` pays once more (it shows the price first); a row that "
+            "is edited since is bought with --resubmit-changed."
         )
     if status.refund_expected:
         steps.append(

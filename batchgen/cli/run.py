@@ -141,18 +141,17 @@ def plan_text(preview: Any) -> str:
         Decision.DONE: "done already",
         Decision.RUNNING: "running already",
         Decision.IN_DOUBT: "in doubt: never submitted again by itself",
-        Decision.ENDED: "ended without a video: edit the row, or `batchgen retry`",
+        Decision.ENDED: "ended without a video: edit the row, or `batchgen retry` (what was lost: --buy-again)",
         Decision.CHANGED: "changed after it was bought: --resubmit-changed buys a new video",
         Decision.RENAMED: "bought under another id: taken over",
     }
     for decision, sentence in words.items():
         if jobs := plan.sums[decision].jobs:
             lines.append(f"  skip    {jobs:>9,} {sentence}")
-    if plan.sums[Decision.EDITED].jobs:
-        one = plan.sums[Decision.EDITED]
-        lines.append(
-            f"  (of these {one.jobs:,} again, edited since they ended without a video: {one.credits:,} credits)"
-        )
+    again = {Decision.EDITED: "ended without a video", Decision.REBUY: "were bought"}
+    for decision, sentence in again.items():
+        if (one := plan.sums[decision]).jobs:
+            lines.append(f"  (of these {one.jobs:,} again, edited since they {sentence}: {one.credits:,} credits)")
     if plan.invalid:
         lines.append(f"  skip    {plan.invalid:>9,} with problems")
     if plan.unselected:

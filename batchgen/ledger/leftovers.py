@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from batchgen.job import State
+from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, State
 from batchgen.ledger.tables import job, task, video
 
 
@@ -17,6 +17,13 @@ def download_trouble(connection: sa.Connection) -> str:
         .limit(1)
     )
     return str(connection.execute(query).scalar() or "")
+
+
+def money_lost(connection: sa.Connection) -> int:
+    """Jobs that a person left without a video although they count as spent: lost, or given up."""
+    ended = job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO])
+    query = sa.select(sa.func.count()).select_from(job).where(ended, job.c.error_code.in_(sorted(PAID_ENDS)))
+    return int(connection.execute(query).scalar_one())
 
 
 def refund_expected(connection: sa.Connection) -> int:

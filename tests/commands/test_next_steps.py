@@ -87,7 +87,18 @@ IN_A_DAY = time.time() + 86400
             id="some failed",
         ),
         pytest.param(
-            status({State.SUCCEEDED: 1}, without_output=1), ["1 task succeeded, but named no video"], id="no output"
+            status({State.SUCCEEDED: 1}, without_output=1),
+            ["1 task succeeded, but named no video", "retry OUT --code no_output --buy-again` pays once more"],
+            id="no output",
+        ),
+        pytest.param(
+            status({State.FAILED: 3, State.EXPIRED: 1}, money_lost=2),
+            [
+                "2 jobs ended without a video: edit the rows and run again, or `batchgen retry OUT`",
+                "2 jobs paid for, and lost or given up: `batchgen retry OUT --code paid_lost --code given_up",
+                "--buy-again` pays once more",
+            ],
+            id="money lost",
         ),
         pytest.param(
             status({State.CHANGED: 2, State.INVALID: 1}),

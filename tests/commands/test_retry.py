@@ -92,3 +92,19 @@ def test_an_edited_row_whose_money_was_lost_is_bought_by_the_word_for_changed_ro
         desk.jobs("shots.csv", "other words")
         said = desk.give("run", "shots.csv", "--yes", "--resubmit-changed")
         assert (said.exit, [task.prompt for task in server.audit().tasks]) == (0, ["one", "other words"])
+
+
+@pytest.mark.parametrize("code", ["paid_lost", "given_up"])
+def test_what_is_said_of_lost_money_helps(desk: Desk, code: str) -> None:
+    """Word for word: the command that the status names buys, and there is none that would buy nothing."""
+    fault = "drop-after:#1" if code == "paid_lost" else "never-ends:#1"
+    with desk.service(faults=(fault,)) as server:
+        desk.jobs("shots.csv", "one")
+        desk.give("run", "shots.csv", "--yes", "--deadline", "1s")
+        word = "--paid-lost" if code == "paid_lost" else "--give-up"
+        assert desk.give("resolve", "outputs/shots", "j1", word).exit == 0
+        said = desk.give("status", "outputs/shots").out
+        assert "or `batchgen retry outputs/shots` buys the same again" not in said
+        (command,) = [part for part in said.split("`") if part.startswith("batchgen retry")]
+        assert desk.give(*command.split()[1:], "--yes").exit == 0
+        assert len(server.audit().tasks) == 2

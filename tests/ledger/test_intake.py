@@ -293,6 +293,32 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 1_000_000
 
 
+def test_the_requests_of_renamed_rows_are_not_held_in_memory(tmp_path: Path) -> None:
+    """Only at the end of the walk it is known who is renamed; until then the requests wait on the disk."""
+    peaks = []
+    for count in (2_500, 5_000):
+        with Till(tmp_path / str(count)) as till:
+            till.ledger.write(
+                lambda c, n=count: intake.take_in(c, (job(f"a{i}", f"{i:2000}") for i in range(n)), Selection())
+            )
+            till.ledger.write(lambda c: c.exec_driver_sql(BUY_ALL))
+            till.ledger.write(lambda c: c.exec_driver_sql("UPDATE job SET state = 'succeeded'"))
+            renamed = (job(f"b{i}", f"{i:2000}") for i in range(count))
+            tracemalloc.start()
+            plan = till.ledger.write(lambda c, rows=renamed: intake.take_in(c, rows, Selection()))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert len(plan.renamed) == count
+    assert peaks[1] < peaks[0] + 2_500 * 1_500
+
+
+BUY_ALL = """
+INSERT INTO attempt (job_no, purchase_no, attempt_no, fingerprint, body, body_sha256, price, idempotency_key,
+                     owner, begun_at, not_after, ended_at, outcome)
+SELECT job_no, 1, 1, fingerprint, '', '', price, job_id, '', 1, 2, 3, 'accepted' FROM job
+"""
+
+
 def test_a_preview_without_a_ledger_writes_nothing(tmp_path: Path) -> None:
     plan = intake.preview(None, [job("a"), invalid("x"), job("b", price=8)], Selection())
     assert (plan.rows, plan.invalid, plan.to_submit.jobs, plan.to_submit.credits) == (3, 1, 2, 14)

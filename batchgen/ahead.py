@@ -1,5 +1,6 @@
 """Before money is spent: read and check the manifests, work out the plan, and write it into the ledger."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +80,16 @@ class Preview:
 
     @property
     def fits(self) -> bool:
-        return self.room is None or self.plan.to_submit.credits <= self.room
+        return self.room is None or self.needed <= max(0, self.room)
+
+    @property
+    def needed(self) -> int:
+        """The credits that this run may spend: with --limit those of its dearest jobs, so many of them."""
+        left, credits_ = self.plan.to_submit.jobs if self.limit is None else self.limit, 0
+        for scene in sorted(self.plan.by_scene.values(), key=lambda one: one.credits / one.jobs, reverse=True):
+            jobs = min(left, scene.jobs)
+            left, credits_ = left - jobs, credits_ + math.ceil(jobs * scene.credits / scene.jobs)
+        return credits_
 
 
 def look_ahead(
@@ -103,6 +113,8 @@ def look_ahead(
                 items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
                 again = options.resubmit_changed
                 plan = intake.preview(connection, items, options.selection, resubmit_changed=again)
+            if plan.unselected and plan.unselected + plan.invalid == plan.rows:
+                raise _nothing_selected(options.selection)
             credits = None if connection is None else views.credits(connection)  # noqa: A001
     finally:
         if store is not None:
@@ -150,10 +162,20 @@ def _check_columns(selection: Selection, found: Survey) -> None:
         )
 
 
+def _nothing_selected(selection: Selection) -> ManifestError:
+    wanted = " and ".join(f"{column}={glob}" for column, glob in selection.conditions)
+    return ManifestError(
+        f"Nothing was submitted: no row fits --select {wanted}.",
+        code="nothing_selected",
+        hint="* stands for any text, and upper and lower case differ.",
+    )
+
+
 def over_cap(preview: Preview) -> OverCap:
-    wanted, room = preview.plan.to_submit.credits, max(0, preview.room or 0)
+    wanted, room = preview.needed, max(0, preview.room or 0)
+    what = "The plan" if preview.limit is None else f"A run of {preview.limit:,} jobs"
     return OverCap(
-        f"The plan needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
+        f"{what} needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
         preview.plan,
         hint="Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit.",
     )

@@ -111,7 +111,9 @@ def _confirm(preview: Any, *, quiet: bool, yes: bool) -> bool:
     total = preview.plan.to_submit
     what = f"{count(total.jobs, 'job')} for {count(total.credits, 'credit')}"
     if preview.limit is not None and preview.limit < total.jobs:
-        what = f"{preview.limit:,} of these {count(total.jobs, 'job')}"
+        what = (
+            f"{preview.limit:,} of these {count(total.jobs, 'job')}, for at most {count(preview.needed, 'credit')}"
+        )
     return click.confirm(f"Submit {what}?", default=False, err=True)
 
 
@@ -165,7 +167,7 @@ def plan_text(preview: Any) -> str:
     cap = "no cap" if preview.cap is None else f"cap {preview.cap:,}, of which {max(0, preview.room):,} free"
     lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{total.credits:>9,} credits ({cap})")
     if preview.limit is not None and preview.limit < total.jobs:
-        lines.append(f"  limit   {preview.limit:>9,} of them in this run")
+        lines.append(f"  limit   {preview.limit:>9,} in this run{'':<5}{preview.needed:>9,} credits at most")
     return "\n".join(lines)
 
 

@@ -1,0 +1,40 @@
+"""A cap, a limit and a selection mean the same together as each alone."""
+
+from desk import Desk
+
+
+def test_a_limit_is_compared_with_the_cap_and_not_the_whole_plan(desk: Desk) -> None:
+    """Ten jobs of 6 credits, two of them in this run: 12 credits are enough, 11 are not."""
+    manifest = desk.jobs("shots.csv", *(f"take {n}" for n in range(10)))
+    run = ("run", manifest, "--dry-run", "--limit", 2, "--json")
+    assert desk.give(*run, "--max-credits", 12).exit == 0
+    refused = desk.give(*run, "--max-credits", 11)
+    assert refused.exit == 4
+    assert refused.json["error"]["code"] == "over_cap"
+
+
+def test_a_limit_that_the_cap_allows_is_submitted_to_the_end(desk: Desk) -> None:
+    manifest = desk.jobs("shots.csv", *(f"take {n}" for n in range(5)))
+    with desk.service() as service:
+        done = desk.give("run", manifest, "--yes", "--limit", 2, "--max-credits", 12, "--json", "--no-download")
+        assert len(service.audit().tasks) == 2
+    assert done.exit == 7, "three jobs are left"
+
+
+def test_a_run_of_a_selection_that_no_row_fits_says_so(desk: Desk) -> None:
+    """Like validate and estimate do: exit 3, and nothing is submitted."""
+    manifest = desk.jobs("shots.csv", "take 1")
+    said = desk.give("run", manifest, "--sandbox", "--yes", "--select", "id=zzz")
+    assert said.exit == 3
+    assert "no row fits --select id=zzz" in said.err
+
+
+def test_a_finished_manifest_runs_under_any_cap_that_holds_what_is_spent(desk: Desk) -> None:
+    """Nothing is left to buy: a cap of just what was spent refuses nothing, one below it says what is spent."""
+    manifest = desk.jobs("shots.csv", "take 1", "take 2")
+    with desk.service():
+        assert desk.give("run", manifest, "--yes", "--no-download").exit == 0
+        assert desk.give("run", manifest, "--yes", "--no-download", "--max-credits", 12).exit == 0
+        below = desk.give("run", manifest, "--yes", "--no-download", "--max-credits", 11)
+    assert below.exit == 4
+    assert "12 credits are spent" in below.err

@@ -9,7 +9,7 @@ import pytest
 
 from batchgen.check import ReadOptions, find_manifests, jobs, survey
 from batchgen.errors import ManifestError
-from batchgen.gate import Bulk
+from batchgen.gate import Bulk, Terms
 from batchgen.identity import Suspects
 from batchgen.manifest import open_manifest, source
 from batchgen.pricing import PriceTable
@@ -112,7 +112,7 @@ def test_plain_rows_never_take_the_careful_path(tmp_path: Path) -> None:
     )
     for path, quick in ((sheet, quick_csv), (manifest, quick_yaml)):
         opened = open_manifest(path, ReadOptions())
-        found = list(quick(path, opened, ReadOptions(), PriceTable.load(), None, Suspects()))
+        found = list(quick(path, opened, Terms(ReadOptions(), PriceTable.load(), None, Suspects())))
         assert not opened.problems
         assert all(isinstance(each, Bulk) for each in found)
         assert sum(each.rows for each in found if isinstance(each, Bulk)) == 500

@@ -158,13 +158,27 @@ def _open_task(job: Pending, attempt: Attempt, outcome: Outcome, at: float) -> O
     )
 
 
+#: What the service says no to for the whole batch, and what to do about it.
+_REFUSALS = {
+    "bad_key": ("The service does not accept the API key", "Check BATCHGEN_API_KEY, then run again."),
+    "insufficient_credits": (
+        "The service says that there are no credits left",
+        "Add credits at the service, then run again; what runs there already is still collected.",
+    ),
+    "not_open": (
+        "The service's endpoint for videos is not open (it answered with a page, not with JSON)",
+        "Check the address (--base-url) with the service.",
+    ),
+    "redirect": (
+        "The service redirects to another address, which is not followed with a key",
+        "If you trust that address, name it with --base-url.",
+    ),
+}
+
+
 def refusal(outcome: Outcome) -> str:
-    """Why the service takes nothing of this batch, for people."""
-    what = {
-        "bad_key": "The service does not accept the API key",
-        "insufficient_credits": "The service says that there are no credits left",
-        "not_open": "The service's endpoint for videos is not open (it answered with a page, not with JSON)",
-        "redirect": "The service redirects to another address, which is not followed with a key",
-    }.get(outcome.code, "The service refuses the whole batch")
-    words = f" ({outcome.message})" if outcome.message else ""
-    return f"{what}{words}. Nothing more was submitted; what was submitted before is still collected."
+    """Why the service takes nothing of this batch, and what to do, for people."""
+    refused = ("The service refuses the whole batch", "Mend what it names, then run again.")
+    what, advice = _REFUSALS.get(outcome.code, refused)
+    words = f" ({outcome.message.rstrip('. ')})" if outcome.message else ""
+    return f"{what}{words}. Nothing more was submitted. {advice}"

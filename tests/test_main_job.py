@@ -290,6 +290,7 @@ def test_a_bad_key_stops_the_batch_once_and_the_next_run_submits_it(
     assert invoke(["run", str(manifest), "--yes"]) == 6
     said = capsys.readouterr()
     assert said.err.count("does not accept the API key") == 1
+    assert "Check BATCHGEN_API_KEY" in said.err
     assert "wrong-key-1234567890" not in said.out + said.err
     assert len(service.audit().posts) <= 3
     monkeypatch.setenv("BATCHGEN_API_KEY", key)

@@ -203,11 +203,15 @@ def spots(
     """So many different (behaviour, system call, n) of an undisturbed run, chosen by the seed."""
     every, some = [], list(behaviours)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        counts = list(pool.map(lambda behaviour: count_calls(zygote, behaviour, calls, seed), some))
-    for behaviour, counted in zip(some, counts, strict=True):
-        # The last few passes depend on timing and may not be reached in every run.
+        thrice = list(pool.map(lambda one: count_calls(zygote, one, calls, seed), [*some, *some, *some]))
+    for at, behaviour in enumerate(some):
+        # How many are needed depends on timing (begins share a commit): the last passes are not always reached.
+        counted = thrice[at :: len(some)]
+        fewest = {call: min(count.get(call, 0) for count in counted) for call in counted[0]}
         every += [
-            (behaviour, call, n) for call, most in counted.items() for n in range(1, max(2, int(most * 0.85) + 1))
+            (behaviour, call, n)
+            for call, most in fewest.items()
+            for n in range(1, 1 + (max(1, int(most * 0.8)) if most else 0))
         ]
     random.Random(f"{seed}").shuffle(every)
     return every[:count]

@@ -212,7 +212,7 @@ class _Page:
         tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
         last = self._task(job_no, content)
         files = self._files.get(last.task_no, ()) if last else ()
-        bought = bool(tasks) or lost > 0
+        bought = bool(tasks) or job_no in self._lost  # also for nothing
         return Result(
             job_id=job_id,
             manifest=self._names[manifest_no],

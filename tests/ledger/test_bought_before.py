@@ -194,3 +194,11 @@ def test_an_edited_row_whose_money_was_lost_is_bought_only_when_asked_for(till: 
     assert (plan.sums[Decision.CHANGED].jobs, till.names()) == (1, [])
     plan = till.take_in(job("a", "another"), again=True)
     assert (plan.sums[Decision.REBUY].jobs, till.begin("a").purchase_no) == (1, 2)
+
+
+def test_what_was_lost_at_a_price_of_nothing_was_charged_all_the_same(till: Till) -> None:
+    till.take_in(job("a", price=0))
+    till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
+    doubt = till.doubt("a")
+    till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    assert line(till).charged_credits == 0

@@ -45,7 +45,11 @@ class Dispatcher:
         self._page: deque[Pending] = deque()
         self._after = (-1, -1)
         self._taken = 0
-        self._open: set[asyncio.Task[Pending | None]] = set()
+        self._open: dict[asyncio.Task[Pending | None], Pending] = {}
+        #: What the jobs that are on their way, or sent again, cost: by job number.
+        self._claims: dict[int, int] = {}
+        #: Room under the cap beside these claims, at least so much (None: no cap); looked up when it is short.
+        self._room: int | None = 0
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -59,13 +63,16 @@ class Dispatcher:
                         return
                     await self._pause(None)
                     continue
+                if not self._claim(job):
+                    await self._wait_for_room(job)
+                    continue
                 if not await self._permit():
                     self._again.appendleft(job)
                     continue
                 leave_at = self._board.clock.now() + lead.seconds
                 permit = Permit(self._pacer.begin(leave_at), leave_at)
                 worker = asyncio.create_task(self._submitter.submit(job, permit))
-                self._open.add(worker)
+                self._open[worker] = job
                 worker.add_done_callback(self._closed)
         finally:
             while self._open:
@@ -84,6 +91,35 @@ class Dispatcher:
             self._page.extend(page)
         self._taken += 1
         return self._page.popleft()
+
+    def _claim(self, job: Pending) -> bool:
+        """Keep room for the job under the cap: POSTs begin in any order, but jobs are bought in manifest order."""
+        if job.job_no in self._claims:  # it is sent again
+            return True
+        if self._room is not None and job.price > self._room:
+            self._room = self._room_now()
+        if self._room is not None:
+            if job.price > self._room:
+                return False
+            self._room -= job.price
+        self._claims[job.job_no] = job.price
+        return True
+
+    def _room_now(self) -> int | None:
+        credits = self._ledger.credits()  # noqa: A001 - the product's word
+        if credits.cap is None:
+            return None
+        settled = credits.counted - credits.reserved  # what is reserved is claimed
+        return credits.cap - settled - sum(self._claims.values())
+
+    async def _wait_for_room(self, job: Pending) -> None:
+        """What is on its way may give its price back; when nothing is, the cap is reached."""
+        self._page.appendleft(job)
+        self._taken -= 1
+        if self._open:
+            await self._pause(None)
+        else:
+            self._board.stop(Stop.CAP, "The credit cap is reached: the next job does not fit under it.")
 
     async def _permit(self) -> bool:
         """Wait until a POST may begin. False when something happened that may have stopped submitting."""
@@ -112,7 +148,7 @@ class Dispatcher:
             await sleep_or(self.wake, seconds)
 
     def _closed(self, worker: "asyncio.Task[Pending | None]") -> None:
-        self._open.discard(worker)
+        job = self._open.pop(worker)
         self.wake.set()
         if worker.cancelled():
             return
@@ -120,6 +156,8 @@ class Dispatcher:
             self._board.stop(Stop.DISK, f"Submitting stopped on an internal error: {error!r}.")
         elif (again := worker.result()) is not None:
             self._again.append(again)
+        else:
+            self._claims.pop(job.job_no, None)
 
     async def _wait_for_service(self) -> None:
         """Look now and then whether the service answers, by a GET; give up when it stays away."""

@@ -148,6 +148,7 @@ for _name, _unique, _where, _columns in (
     ("attempt_unsettled", False, _UNSETTLED, (attempt.c.attempt_id,)),
 ):
     Index(_name, *_columns, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
+Index("attempt_job", attempt.c.job_no)
 
 #: What the service accepted; `task_no` is the number of the accepted attempt. `charged` is frozen at
 #: acceptance, `refunded` is only what an answer stated.

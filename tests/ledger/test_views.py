@@ -1,12 +1,14 @@
 """What the ledger says: the lines of results.csv are a function of it, and its sums add up."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from till import SERVICE, Till, accepted, job, outcome
 
 from batchgen.job import OutcomeKind, State
 from batchgen.ledger import people, views
+from batchgen.ledger.rows import pending_page
 from batchgen.ledger.tasks import Fetched, videos_page
 from batchgen.status import Status
 
@@ -118,3 +120,18 @@ def test_a_task_belongs_to_the_ledgers_service(tmp_path: Path) -> None:
         till.take_in("a")
         till.end(till.begin("a"), accepted("t"))
         assert till.ledger.read(lambda c: c.exec_driver_sql("SELECT service FROM task").scalar()) == SERVICE
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda connection: list(views.results(connection)),
+        lambda connection: pending_page(connection, (-1, -1), 500),
+        lambda connection: videos_page(connection, 0, 500),
+    ],
+    ids=["results", "jobs to submit", "videos to fetch"],
+)
+def test_a_page_is_looked_up_and_never_searched_for_among_all_attempts_and_tasks(till: Till, view: Any) -> None:
+    """Else a million jobs, a page of some hundred after the other, would never be done."""
+    scans = [one for one in till.scans(view) if "manifest" not in one.split(":")[0]]
+    assert scans == []

@@ -1,9 +1,11 @@
 """A ledger worked by hand, one step a line: what the tests of the ledger are written with."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from batchgen import intake
 from batchgen.job import InvalidRow, Job, Outcome, OutcomeKind, State, TaskStatus, fingerprint, request_body
@@ -129,6 +131,26 @@ class Till:
 
     def results(self) -> Sequence[Any]:
         return self.ledger.read(lambda connection: list(views.results(connection)))
+
+    def scans(self, view: Callable[[sa.Connection], Any]) -> list[str]:
+        """What a view asks for by going through all of a table: its steps, by SQLite's own plan."""
+        asked: list[tuple[str, Any]] = []
+        engine = self.ledger.store.engine
+        listen = (
+            "before_cursor_execute",
+            lambda _conn, _cursor, statement, given, *_: asked.append((statement, given)),
+        )
+        sa.event.listen(engine, *listen)
+        self.ledger.read(view)
+        sa.event.remove(engine, *listen)
+        assert asked
+        with engine.connect() as connection:
+            return [
+                f"{step[3]}: {statement}"
+                for statement, given in asked
+                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()
+                if step[3].startswith("SCAN")
+            ]
 
     def meta(self, key: str) -> Any:
         return self.ledger.read(lambda connection: meta_value(connection, key))

@@ -10,6 +10,7 @@ from typing import Any
 from batchgen import failpoint, intake
 from batchgen.check import ReadOptions, Survey, jobs, survey
 from batchgen.config import Config
+from batchgen.entries import person
 from batchgen.errors import CapError, ManifestError, UsageError
 from batchgen.job import InvalidRow, Job
 from batchgen.ledger import CapReached, Ledger, Store, views
@@ -236,4 +237,4 @@ def change_cap(connection: Any, cap: int | None) -> None:
             code="cap_below_spent",
             hint="Nothing was submitted. Name a higher cap, or none.",
         ) from None
-    note(connection, intake.person(), "cap", was=before.cap, now=cap)
+    note(connection, person(), "cap", was=before.cap, now=cap)

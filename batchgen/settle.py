@@ -8,9 +8,9 @@ from typing import Any
 
 from batchgen.ahead import change_cap
 from batchgen.config import Cap
+from batchgen.entries import person
 from batchgen.errors import CapError, UsageError
 from batchgen.flow import SANDBOX_SERVICE
-from batchgen.intake import person
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Ledger, Store, people, views
 from batchgen.ledger.people import Doubt, Ended

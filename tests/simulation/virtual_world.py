@@ -22,7 +22,7 @@ from virtual_time import Killed, Stuck, VirtualLoop, finish_off, virtual_loop
 
 import batchgen.drive as drive_module
 import batchgen.ledger as ledger_module
-from batchgen import intake
+from batchgen import entries, intake
 from batchgen.board import Board, Clock, Stop
 from batchgen.config import Config
 from batchgen.drive import Course, Drive
@@ -504,12 +504,12 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     """
     clock = SimpleNamespace(time=lambda: disk.wall(), strftime=lambda *_: "then", localtime=lambda *_: None)  # noqa: PLW0108 - each seed has a clock of its own
     patches: list[tuple[Any, str, Any]] = [
-        (module, "time", clock) for module in (ledger_module, people, store_module, intake)
+        (module, "time", clock) for module in (ledger_module, people, store_module, entries)
     ]
     patches += [
         (drive_module, "FileHost", _NoFiles),
         (store_module, "file_system_of", lambda out: "ext4"),
-        (intake, "person", lambda: WHO),
+        (entries, "person", lambda: WHO),
     ]
     if not learning:
         patches += [

@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-dev
 	$(RUN) ruff check .
 	$(RUN) mypy
 
-# The long forms of the proofs in docs/reliability.md and docs/simulation.md: hours, not minutes.
+# The long forms of the proofs in docs/reliability.md and docs/simulation.md: an hour or two on two cores.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python tests/proof/long.py
 	$(BIN)/python tests/simulation/prove.py --seeds 100000 --jobs 2

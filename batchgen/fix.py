@@ -7,10 +7,12 @@ mended row is the same one. A CSV file has the manifest's separator: it is opene
 """
 
 import csv
+import filecmp
 import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from batchgen.check import Paths, ReadOptions, Survey, survey, verdicts
 from batchgen.errors import UsageError
@@ -38,7 +40,8 @@ def write_fix(
 ) -> int:
     """Write the bad rows to `target` (CSV, or XLSX by its ending) and say how many there are.
 
-    UsageError for another ending, or when `target` is one of the manifests.
+    UsageError for another ending, when `target` is one of the manifests, and when it exists and holds anything
+    else: that may be somebody's corrections.
     """
     ending = target.suffix.lower()
     if ending not in (".csv", ".xlsx"):
@@ -56,6 +59,18 @@ def write_fix(
         for verdict in verdicts(paths, options, prices, known_task_ids, surveyed)
         if verdict.request is None
     )
+    if not target.exists():
+        return _write(target, header, rows, paths, options)
+    with TemporaryDirectory() as folder:
+        count = _write(Path(folder) / target.name, header, rows, paths, options)
+        if not filecmp.cmp(target, Path(folder) / target.name, shallow=False):
+            hint = "It may hold corrections: run it, name another file, or remove it."
+            raise UsageError(f"--fix {target}: there is such a file already.", code="bad_fix_file", hint=hint)
+    return count
+
+
+def _write(target: Path, header: list[str], rows: Iterator[list[str]], paths: Paths, options: ReadOptions) -> int:
+    ending = target.suffix.lower()
     with whole_file(target) as file:
         if ending == ".xlsx":
             try:

@@ -149,7 +149,8 @@ def _read_csv(path: Path, *needed: str) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} can't be read: {error}.", code="bad_file") from None
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else f"it is no CSV in UTF-8 ({error})"
+        raise UsageError(f"{path} can't be read: {why or error}.", code="bad_file") from None
     missing = [name for name in needed if lines and name not in lines[0]]
     if missing or not lines:
         raise UsageError(f"{path} needs the columns {', '.join(needed)}, and a line for each job.", code="bad_file")

@@ -184,7 +184,7 @@ class Store:
         path = ledger_path(out)
         if not path.exists():
             raise LedgerError(
-                f"There is no ledger in {out}.",
+                f'There is no ledger in the folder "{out}".',
                 code="no_ledger",
                 hint="Name the folder that a run wrote to, for example outputs/examples.",
             )

@@ -83,7 +83,7 @@ def test_the_plan_is_shown_also_where_yes_answers_it(desk: Desk) -> None:
         desk.jobs("shots.csv", "one", "two")
         said = desk.give("run", "shots.csv", "--yes", "--limit", "1")
         assert "total           2 jobs                    12 credits (no cap)" in said.err
-        assert "limit           1 of them in this run" in said.err
+        assert "limit           1 in this run             6 credits at most" in said.err
         assert said.exit == 7
         assert "total" not in desk.give("run", "shots.csv", "--yes", "--quiet").err
 

@@ -163,6 +163,20 @@ def test_a_fix_file_must_not_be_the_manifest(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["fix.csv", "fix.xlsx"])
+def test_a_fix_file_that_somebody_corrected_is_never_written_over(tmp_path: Path, name: str) -> None:
+    from batchgen.errors import UsageError
+
+    path, fix = write(tmp_path / "a.csv", [row(""), row("A cat")]), tmp_path / name
+    assert write_fix([path], ReadOptions(), fix) == 1
+    assert write_fix([path], ReadOptions(), fix) == 1, "the same again changes nothing"
+    corrected = fix.read_bytes() + b"\n"
+    fix.write_bytes(corrected)
+    with pytest.raises(UsageError, match="already"):
+        write_fix([path], ReadOptions(), fix)
+    assert fix.read_bytes() == corrected
+
+
 def results_csv(path: Path, found: list[Job | InvalidRow], task_id: str) -> Path:
     """A results.csv as a run writes it, with guarded cells."""
     names = list(found[0].cells)

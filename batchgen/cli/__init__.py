@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the `batchgen` command."""
     _speak_utf8()
     _write_no_core()
+    heed_terminate()
     sys.exit(invoke(arguments))
 
 
@@ -113,6 +115,11 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         said = system_says_no(error)
         say(said)
         return document(said, said.exit) if as_json else int(said.exit)
+
+
+def heed_terminate() -> None:
+    """From the start on SIGTERM is the same as Ctrl-C: what was done is saved, and the exit code is 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _pipe_is_closed(error: OSError) -> bool:

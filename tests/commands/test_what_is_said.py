@@ -1,6 +1,7 @@
 """What commands say: one clear sentence, exactly one document with --json, and the exit code of the table."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def test_a_reader_that_has_seen_enough_changes_no_exit_code(desk: Desk) -> None:
             assert ran.returncode == 0, command
             assert b"Traceback" not in ran.stderr
             assert b"Exception" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see when it listens")
+def test_a_program_that_is_told_to_end_before_it_submits_leaves_with_130() -> None:
+    """A job scheduler's SIGTERM means the same as Ctrl-C, whatever the command is about."""
+    with subprocess.Popen([*PROGRAM, "validate", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        mask = 1 << (signal.SIGTERM - 1)
+        while process.poll() is None and not int(re.search(r"SigCgt:\s*(\w+)", status.read_text())[1], 16) & mask:
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(60) == 130
+        assert b"Traceback" not in process.stderr.read()
 
 
 # -- the plan --------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def _become(wish: dict) -> int:
     sys.argv = ["batchgen", *wish["argv"]]
     if wish["program"] == "sandbox":
         return batchgen.sandbox.__main__.main(wish["argv"])
+    batchgen.cli.heed_terminate()
     return batchgen.cli.invoke(wish["argv"])
 
 

@@ -163,7 +163,10 @@ def test_a_closed_terminal_stops_as_gently_as_ctrl_c(desk: Desk) -> None:
     with desk.service(latency=1.0) as server:
         desk.jobs("shots.csv", *(f"film {n}" for n in range(400)))
         rate = ("--rate", "5/s", "--max-in-flight", "400")
-        run = subprocess.Popen([*PROGRAM, "run", "shots.csv", "--yes", *rate], stderr=subprocess.PIPE)
+        # the tests themselves may run under nohup, and would hand that down
+        code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from batchgen.cli import main; main()"
+        command = [sys.executable, "-c", code, "run", "shots.csv", "--yes", *rate]
+        run = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert run.stderr is not None
         try:
             _wait_for(desk.folder / "outputs/shots/events.jsonl", '"accepted"')

@@ -4,6 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,15 @@ class Desk:
         self.page.goto(path.as_uri())
         self.until("document.documentElement.dataset.ready === 'yes'")
         self.settle()
+
+    @contextmanager
+    def live(self, serving: AbstractContextManager[str]) -> Iterator[None]:
+        """The live page, left before its server is gone: it would complain of that."""
+        with serving as url:
+            self.page.goto(url)
+            self.until("document.documentElement.dataset.ready === 'yes'")
+            yield
+            self.page.goto("about:blank")
 
     def until(self, condition: str, seconds: float = 30) -> None:
         """Wait until the page says so (its policy forbids the driver's own way of waiting)."""
@@ -316,9 +326,7 @@ def test_a_live_page_shows_new_videos_as_they_land(
     done = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(6)]
     make_page(tmp_path, done)
     now = [done[0], *(replace(result, state=State.RUNNING, video_paths=()) for result in done[1:])]
-    with serve(lambda: now, tmp_path) as url:
-        desk.page.goto(url)
-        desk.until("document.documentElement.dataset.ready === 'yes'")
+    with desk.live(serve(lambda: now, tmp_path)):
         assert desk.page.locator("#chips [data-state=running] b").inner_text() == "5"
         desk.page.locator(".play:visible").click()
         desk.until("document.querySelector('.card video')?.videoWidth > 0")
@@ -337,19 +345,14 @@ def test_marks_of_a_live_page_survive_its_refresh(
     make_page(tmp_path, done)
     waiting = {"state": State.NOT_SUBMITTED, "video_paths": (), "submitted_at": None, "finished_at": None}
     now = [replace(result, **waiting) for result in done]
-    with serve(lambda: now, tmp_path) as url:
-        desk.page.goto(url)
-        desk.until("document.documentElement.dataset.ready === 'yes'")
+    with desk.live(serve(lambda: now, tmp_path)):
         now[:] = done
         desk.until("document.querySelectorAll('.marks:not([hidden])').length === 2")
         desk.page.locator(".card[data-job='1'] .reject").click()
         desk.page.reload()
         desk.until("document.documentElement.dataset.ready === 'yes'")
         assert desk.page.locator(".card[data-job='1'] .reject[aria-pressed=true]").count() == 1
-        desk.page.goto("about:blank")  # it would complain of a server that is gone
-    with serve(lambda: now, tmp_path) as url:
-        desk.page.goto(url)
-        desk.until("document.documentElement.dataset.ready === 'yes'")
+    with desk.live(serve(lambda: now, tmp_path)):
         assert desk.page.locator(".card[data-job='1'] .reject[aria-pressed=true]").count() == 1
 
 
@@ -363,9 +366,7 @@ def test_a_new_video_moves_nothing_that_is_looked_at(
         replace(r, state=State.RUNNING, video_paths=(), finished_at=None) if k % 2 else r
         for k, r in enumerate(done)
     ]
-    with serve(lambda: now, tmp_path) as url:
-        desk.page.goto(url)
-        desk.until("document.documentElement.dataset.ready === 'yes'")
+    with desk.live(serve(lambda: now, tmp_path)):
         desk.page.click("#chips [data-state=succeeded]")
         desk.page.click("#more")
         desk.page.evaluate("scrollTo(0, 1500)")
@@ -397,9 +398,7 @@ def test_a_mark_goes_to_the_job_that_is_shown_whatever_the_list_does(
     done = [replace(r, state=State.SUCCEEDED, video_paths=(f"videos/{r.job_id}.mp4",)) for r in make_batch(4)]
     make_page(tmp_path, done)
     now = [replace(result, state=State.RUNNING, video_paths=()) for result in done[:3]] + [done[3]]
-    with serve(lambda: now, tmp_path) as url:
-        desk.page.goto(url)
-        desk.until("document.documentElement.dataset.ready === 'yes'")
+    with desk.live(serve(lambda: now, tmp_path)):
         desk.page.click("#chips [data-state=succeeded]")
         desk.settle()
         desk.page.locator(".card[data-job='3'] .prompt").click()

@@ -12,6 +12,7 @@ from batchgen.check import ReadOptions, Survey, jobs, survey
 from batchgen.config import Config
 from batchgen.entries import person
 from batchgen.errors import CapError, ManifestError, UsageError
+from batchgen.findings import nothing_selected
 from batchgen.job import InvalidRow, Job
 from batchgen.ledger import CapReached, Ledger, Store, views
 from batchgen.ledger.attempts import set_cap
@@ -164,12 +165,8 @@ def _check_columns(selection: Selection, found: Survey) -> None:
 
 
 def _nothing_selected(selection: Selection) -> ManifestError:
-    wanted = " and ".join(f"{column}={glob}" for column, glob in selection.conditions)
-    return ManifestError(
-        f"Nothing was submitted: no row fits --select {wanted}.",
-        code="nothing_selected",
-        hint="* stands for any text, and upper and lower case differ.",
-    )
+    said = nothing_selected("", selection.conditions)
+    return ManifestError(f"Nothing was submitted. {said.message}", code=said.code, hint=said.hint)
 
 
 def over_cap(preview: Preview) -> OverCap:

@@ -129,7 +129,7 @@ class Findings:
     def add_nothing_selected(self, name: str, options: ReadOptions) -> None:
         """`--select` is a problem of the run when it takes no row of any manifest."""
         if options.select and not (self._tally.jobs or self._invalid or self._file_problems):
-            self._problems.add([_nothing_selected(name, options)])
+            self._problems.add([nothing_selected(name, options.select)])
             self._file_problems += 1
 
     def survey(self, digest: str, identities: Identities) -> Survey:
@@ -166,7 +166,8 @@ def _no_rows(manifest: Manifest) -> Problem:
     return Problem(manifest.name, None, None, None, None, "no_rows", "The manifest holds no rows.", hint)
 
 
-def _nothing_selected(name: str, options: ReadOptions) -> Problem:
-    wanted = " and ".join(f"{column}={glob}" for column, glob in options.select)
+def nothing_selected(name: str, conditions: Sequence[tuple[str, str]]) -> Problem:
+    """No row of a manifest fits `--select`."""
+    wanted = " and ".join(f"{column}={glob}" for column, glob in conditions)
     hint = "Check the column's name; * stands for any text, and upper and lower case differ."
     return Problem(name, None, None, None, None, "nothing_selected", f"No row fits --select {wanted}.", hint)

@@ -26,7 +26,7 @@ def test_a_run_of_a_selection_that_no_row_fits_says_so(desk: Desk) -> None:
     manifest = desk.jobs("shots.csv", "take 1")
     said = desk.give("run", manifest, "--sandbox", "--yes", "--select", "id=zzz")
     assert said.exit == 3
-    assert "no row fits --select id=zzz" in said.err
+    assert "No row fits --select id=zzz" in said.err
 
 
 def test_a_finished_manifest_runs_under_any_cap_that_holds_what_is_spent(desk: Desk) -> None:

@@ -98,8 +98,8 @@ class SlotClock:
 
     def left(self, planned: float, now: float) -> None:
         """The begin that was planned for that instant happened a little later: the window counts from then."""
-        for back in range(1, len(self._begun) + 1):
-            if self._begun[-back] == planned:
+        for back, begin in enumerate(reversed(self._begun), start=1):
+            if begin == planned:
                 self._begun[-back] = now
                 return
 

@@ -11,7 +11,8 @@ from batchgen import __version__
 from batchgen.config import FILE, KEY_VARIABLE, Config, key_from_environment
 from batchgen.errors import BatchgenError
 from batchgen.ledger.audit import violations
-from batchgen.ledger.store import NETWORK_FILE_SYSTEMS, Store, file_system_of, is_running, warn_old_sqlite
+from batchgen.ledger.lock import NETWORK_FILE_SYSTEMS, file_system_of, is_running
+from batchgen.ledger.store import Store, warn_old_sqlite
 
 #: Less free room than this is worth saying, in bytes.
 LOW_DISK = 2_000_000_000

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,9 @@ def work(
     try:
         board = Board(emit=events, flush=events.flush)
         board.states.update(ledger.read(views.job_states))
-        jobs_left, credits_left = ledger.read(pending_sum)
-        if not course.submit:
-            jobs_left = credits_left = 0
-        board.to_submit = jobs_left if course.limit is None else min(course.limit, jobs_left)
-        board.credits_planned = credits_left
-        board.event("run", jobs=jobs_left, credits=credits_left)
+        if course.submit:
+            board.to_submit, board.credits_planned = ledger.read(partial(pending_sum, limit=course.limit))
+        board.event("run", jobs=board.to_submit, credits=board.credits_planned)
         with Progress(board, options.progress) as progress:
             asyncio.run(drive(ledger, base_url, key, board, config, course, progress))
         board.event("end", stops=[stop.value for stop in board.stops])

@@ -11,9 +11,10 @@ from batchgen.board import STOP_EXIT, Stop
 from batchgen.errors import Exit
 from batchgen.job import ENDED_WITHOUT_VIDEO, WAITING, State
 from batchgen.ledger import leftovers, views
+from batchgen.ledger.lock import is_running
 from batchgen.ledger.people import Doubt, doubts
 from batchgen.ledger.rows import pending_sum
-from batchgen.ledger.store import Store, is_running
+from batchgen.ledger.store import Store
 
 RESULTS = "results.csv"
 REPORT = "report.html"

@@ -23,16 +23,10 @@ from batchgen.errors import LedgerWriteError
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import attempts, rows, tasks, views
 from batchgen.ledger.attempts import Attempt, CapReached, Ended
+from batchgen.ledger.lock import RunLock, owner_name, refuse_network_file_system
 from batchgen.ledger.spill import FILE as SPILL_FILE
 from batchgen.ledger.spill import Spill, import_spill
-from batchgen.ledger.store import (
-    RunLock,
-    Store,
-    owner_name,
-    refuse_network_file_system,
-    set_meta_value,
-    unreadable,
-)
+from batchgen.ledger.store import Store, set_meta_value, unreadable
 from batchgen.ledger.writer import InlineWriter, Writer
 
 T = TypeVar("T")

@@ -202,11 +202,16 @@ def pending_page(connection: sa.Connection, after: tuple[int, int], size: int) -
     ]
 
 
-def pending_sum(connection: sa.Connection) -> tuple[int, int]:
-    """How many jobs wait to be submitted, and their credits."""
-    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(job.c.price), 0)).where(
-        job.c.state == State.NOT_SUBMITTED.value, job.c.selected == 1
+def pending_sum(connection: sa.Connection, limit: int | None = None) -> tuple[int, int]:
+    """How many jobs wait to be submitted, and their credits; of the first `limit` of them in manifest order."""
+    waiting = (
+        sa.select(job.c.price)
+        .where(job.c.state == State.NOT_SUBMITTED.value, job.c.selected == 1)
+        .order_by(job.c.position, job.c.job_no)
+        .limit(limit)
+        .subquery()
     )
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(waiting.c.price), 0))
     count, credits_ = connection.execute(query).one()
     return int(count), int(credits_)
 

@@ -1,5 +1,7 @@
 """A cap, a limit and a selection mean the same together as each alone."""
 
+import json
+
 from desk import Desk
 
 
@@ -19,6 +21,8 @@ def test_a_limit_that_the_cap_allows_is_submitted_to_the_end(desk: Desk) -> None
         done = desk.give("run", manifest, "--yes", "--limit", 2, "--max-credits", 12, "--json", "--no-download")
         assert len(service.audit().tasks) == 2
     assert done.exit == 7, "three jobs are left"
+    begun = json.loads((desk.folder / "outputs" / "shots" / "events.jsonl").read_text().splitlines()[0])
+    assert (begun["jobs"], begun["credits"]) == (2, 12), "what this run may buy, not the whole plan"
 
 
 def test_a_run_of_a_selection_that_no_row_fits_says_so(desk: Desk) -> None:

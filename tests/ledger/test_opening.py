@@ -13,7 +13,7 @@ from filelock import FileLock
 from till import SERVICE, Till
 
 from batchgen.errors import LedgerBusy, LedgerError
-from batchgen.ledger import Ledger, Store, store, views
+from batchgen.ledger import Ledger, Store, lock, store, views
 
 
 def test_a_ledger_of_another_service_is_refused(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_anyone_may_read_while_a_run_writes_and_sees_only_what_is_committed(tmp_
             assert views.credits(before).reserved == 0, "a reader's moment does not move"
         with reader.begin() as after:
             assert views.credits(after).reserved == 6
-            assert store.is_running(tmp_path)
+            assert lock.is_running(tmp_path)
 
 
 def test_a_reader_can_not_write(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_copy_in_a_folder_that_may_only_be_read_is_read_and_left_as_it_is(
 
 def test_a_look_at_the_lock_keeps_no_run_from_starting(tmp_path: Path) -> None:
     Till(tmp_path).ledger.close()
-    look = FileLock(str(tmp_path / store.LOCK), thread_local=False)
+    look = FileLock(str(tmp_path / lock.LOCK), thread_local=False)
     look.acquire()
     threading.Timer(0.1, look.release).start()
     Till(tmp_path).ledger.close()
@@ -139,7 +139,7 @@ def test_a_look_at_the_lock_keeps_no_run_from_starting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_network_drive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(store, "file_system_of", lambda path: kind)
+    monkeypatch.setattr(lock, "file_system_of", lambda path: kind)
     with pytest.raises(LedgerError, match="network drive") as told:
         Ledger.open(tmp_path, SERVICE)
     assert told.value.code == "network_drive"
@@ -151,8 +151,8 @@ def test_the_file_system_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     blank = str(tmp_path).replace(" ", "\\040")
     mounts.write_text(f"/dev/root / ext4 rw 0 0\nhost:/s {blank}/my\\040share nfs4 rw 0 0\n")
-    assert store.file_system_of(tmp_path / "my share" / "x", mounts) == "nfs4"
-    assert store.file_system_of(tmp_path, mounts) == "ext4"
+    assert lock.file_system_of(tmp_path / "my share" / "x", mounts) == "nfs4"
+    assert lock.file_system_of(tmp_path, mounts) == "ext4"
 
 
 def test_a_commit_is_synchronous_and_in_wal_mode(tmp_path: Path) -> None:

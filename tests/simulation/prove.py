@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 SHARE = 250
+PROGRESS_EVERY = 5_000
 
 
 @dataclass
@@ -86,6 +87,9 @@ def main() -> int:
             total.sums.update(done.sums)
             total.fired.update(done.fired)
             total.broken += done.broken
+            if total.sums["seeds"] % PROGRESS_EVERY < SHARE:
+                seconds = time.time() - began
+                print(f"{total.sums['seeds']:,} seeds in {seconds:,.0f} s", file=sys.stderr, flush=True)
     took = time.time() - began
     for story in total.broken[:5]:
         print(story, end="\n\n")

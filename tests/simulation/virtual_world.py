@@ -29,6 +29,7 @@ from batchgen.drive import Course, Drive
 from batchgen.errors import LedgerWriteError, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
 from batchgen.ledger import CapReached, Ledger, people, views
+from batchgen.ledger import lock as lock_module
 from batchgen.ledger import store as store_module
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
@@ -504,11 +505,11 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     """
     clock = SimpleNamespace(time=lambda: disk.wall(), strftime=lambda *_: "then", localtime=lambda *_: None)  # noqa: PLW0108 - each seed has a clock of its own
     patches: list[tuple[Any, str, Any]] = [
-        (module, "time", clock) for module in (ledger_module, people, store_module, entries)
+        (module, "time", clock) for module in (ledger_module, people, lock_module, store_module, entries)
     ]
     patches += [
         (drive_module, "FileHost", _NoFiles),
-        (store_module, "file_system_of", lambda out: "ext4"),
+        (lock_module, "file_system_of", lambda out: "ext4"),
         (entries, "person", lambda: WHO),
     ]
     if not learning:

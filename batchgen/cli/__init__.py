@@ -121,7 +121,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
 
 def _collect_seldom() -> None:
     """Look for cyclic garbage after thousands of new objects, not after hundreds: a tenth less time for a run."""
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(10_000)
 
 
 def heed_terminate() -> None:

@@ -12,13 +12,6 @@ from batchgen.ledger import CapReached, Ledger
 from batchgen.ledger.rows import pending_page
 
 
-@pytest.fixture
-def till(tmp_path: Path):
-    with Till(tmp_path) as one:
-        yield one
-        assert one.violations() == []
-
-
 def test_begin_reserves_the_price_and_survives_a_crash(till: Till) -> None:
     till.take_in("a")
     till.begin("a")

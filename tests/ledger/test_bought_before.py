@@ -1,7 +1,5 @@
 """What a job bought once is not bought for it again by editing its row to and fro: the job goes back to it."""
 
-from pathlib import Path
-
 import pytest
 from till import Till, accepted, job, outcome
 
@@ -11,13 +9,6 @@ from batchgen.ledger.tasks import videos_page
 from batchgen.plan import Decision, Selection
 
 WHO = "somebody"
-
-
-@pytest.fixture
-def till(tmp_path: Path):
-    with Till(tmp_path) as one:
-        yield one
-        assert one.violations() == []
 
 
 def bought(

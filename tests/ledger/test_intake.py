@@ -14,13 +14,6 @@ from batchgen.ledger.store import Store
 from batchgen.plan import RAISES, SUBMITS, Decision, Selection, decide
 
 
-@pytest.fixture
-def till(tmp_path: Path):
-    with Till(tmp_path) as one:
-        yield one
-        assert one.violations() == []
-
-
 def bought(till: Till, *names: str, state: State = State.SUCCEEDED) -> None:
     till.take_in(*names)
     for name in names:

@@ -14,13 +14,6 @@ from batchgen.job import State
 from batchgen.ledger import spill
 
 
-@pytest.fixture
-def till(tmp_path: Path):
-    with Till(tmp_path) as one:
-        yield one
-        assert one.violations() == []
-
-
 def refuse(till: Till):
     """From now on the disk is full, as SQLite says it."""
 

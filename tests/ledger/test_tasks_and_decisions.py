@@ -1,7 +1,6 @@
 """What became of tasks, and what only a person decides."""
 
 import time
-from pathlib import Path
 
 import pytest
 from till import SERVICE, START, Till, accepted, job, outcome
@@ -12,13 +11,6 @@ from batchgen.ledger import people
 from batchgen.ledger.tables import decision
 
 WHO = "somebody"
-
-
-@pytest.fixture
-def till(tmp_path: Path):
-    with Till(tmp_path) as one:
-        yield one
-        assert one.violations() == []
 
 
 @pytest.fixture

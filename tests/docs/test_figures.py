@@ -13,6 +13,8 @@ FIGURES = {
     "over {} kills": ("kills-",),
     "over {} interruptions": ("signals",),
 }
+#: Runs that nothing was done to are no proof of what an injury does.
+UNHARMED = "clean"
 
 
 def published() -> dict[str, dict[str, str]]:
@@ -29,7 +31,8 @@ def test_the_figures_of_the_readme_are_lower_bounds_of_the_published_ones() -> N
     for sentence, beginnings in FIGURES.items():
         said = re.search(sentence.format("([0-9,]+)"), readme)
         assert said is not None, sentence
-        fired = [row["fired"] for name, row in figures.items() if name.startswith(beginnings)]
+        some = [row for name, row in figures.items() if name.startswith(beginnings) and name != UNHARMED]
+        fired = [row["fired"] for row in some]
         assert sum(int(each.replace(",", "")) for each in fired) >= int(said[1].replace(",", "")), sentence
 
 

@@ -4,10 +4,11 @@ Each setting knows where its value came from; `batchgen config` shows it. The AP
 read from the environment (or asked for, unseen) at the moment a connection is opened, and kept nowhere.
 """
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,15 +190,46 @@ def _read_file(path: Path) -> dict[str, Any]:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise UsageError(f"{path} can't be read: {why}.", code="bad_config") from None
     for name in found:
-        if name.lower() in ("api_key", "key", "token"):
-            raise UsageError(
-                f"{path} holds an API key. Keys do not belong in files.",
-                code="key_in_file",
-                hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
-            )
+        _refuse_key(path, name)
         if name not in SETTINGS and name != "prices":
             raise _no_such_setting(f"{path}: ", name)
+    _check_prices(path, "prices", found.get("prices", {}))
     return found
+
+
+def _refuse_key(path: Path, name: str) -> None:
+    if name.lower() in ("api_key", "key", "token"):
+        raise UsageError(
+            f"{path} holds an API key. Keys do not belong in files.",
+            code="key_in_file",
+            hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
+        )
+
+
+def _check_prices(path: Path, table: str, prices: object) -> None:
+    """Every line below a `[table]` belongs to it: a setting that stands there would pass for a provider."""
+    if not isinstance(prices, Mapping):
+        raise UsageError(
+            f"{path}: {table} is {prices!r}, but must be a table.",
+            code="bad_price",
+            hint="Write, for example, [prices] and below it text-to-video = 6.",
+        )
+    for name, value in prices.items():
+        if isinstance(value, Mapping):
+            _check_prices(path, f"{table}.{name}", value)
+            continue
+        _refuse_key(path, name)
+        if meant := _nearest(name.lower().replace("-", "_"), SETTINGS):
+            raise UsageError(
+                f"{path}: {name} stands below [{table}], and so counts as a price.",
+                code="bad_config",
+                hint=f"Move the setting {meant} above the first line in brackets.",
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant: the same, or one with a small typing error."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
 
 
 def _no_such_setting(where: str, name: str) -> UsageError:

@@ -43,3 +43,38 @@ def test_a_blank_folder_is_refused_not_taken_for_the_current_one(
     assert invoke(arguments) == 2
     assert "blank" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", ["max_credits = 10", "max-credits = 10", "max_credit = 10", 'deadline = "2h"'])
+@pytest.mark.parametrize("table", ["[prices]\ntext-to-video = 6", "[prices.kie]\ntext-to-video = 6"])
+def test_a_setting_below_the_prices_is_refused_and_not_a_provider(table: str, line: str, desk: Desk) -> None:
+    """In TOML a line below [prices] belongs to the prices: a cap that stands there would be no cap."""
+    (desk.folder / "batchgen.toml").write_text(f"{table}\n{line}\n", encoding="utf-8")
+    desk.jobs("shots.csv", "one")
+    said = desk.give("run", "shots.csv", "--dry-run", "--json")
+    assert (said.exit, said.json["error"]["code"]) == (2, "bad_config")
+    assert "above the first line in brackets" in said.json["error"]["hint"]
+
+
+def test_providers_and_models_keep_their_prices(desk: Desk) -> None:
+    table = '[prices]\nkie = 7\n"kie/rate" = 8\n[prices.rate]\ntext-to-video = 9\n'
+    (desk.folder / "batchgen.toml").write_text(table, encoding="utf-8")
+    desk.write(
+        "shots.csv", *(f"{n},{who},text-to-video,a" for n, who in enumerate(["kie,m", "kie,rate", "rate,m"]))
+    )
+    assert desk.give("run", "shots.csv", "--dry-run", "--json").json["plan"]["submit"]["credits"] == 24
+
+
+def test_a_key_below_the_prices_is_refused_and_not_shown(desk: Desk) -> None:
+    (desk.folder / "batchgen.toml").write_text('[prices]\napi_key = "sk-canary"\n', encoding="utf-8")
+    said = desk.give("config")
+    assert said.exit == 2
+    assert "Keys do not belong in files" in said.err
+    assert "canary" not in said.err
+
+
+def test_prices_that_are_no_table_are_refused_in_a_sentence(desk: Desk) -> None:
+    (desk.folder / "batchgen.toml").write_text("prices = 5\n", encoding="utf-8")
+    said = desk.give("config")
+    assert said.exit == 2
+    assert "prices is 5, but must be a table" in said.err

@@ -20,6 +20,8 @@ from batchgen.secret import Secret
 
 FILE = "batchgen.toml"
 KEY_VARIABLE = "BATCHGEN_API_KEY"
+#: Variables of ours that are no settings: the tests kill the program by the second, and are longer by the others.
+_OTHER_VARIABLES = (KEY_VARIABLE, "BATCHGEN_FAILPOINT", "BATCHGEN_PROOF", "BATCHGEN_PROOF_ROOT")
 DEFAULT_BASE_URL = "https://sseedance.com"
 
 
@@ -156,17 +158,24 @@ class Config:
         if unknown := flags.keys() - SETTINGS.keys():  # a cap with a typing error in its name must not be no cap
             raise _no_such_setting("", min(unknown))
         environment = os.environ if environment is None else environment
+        _check_variables(environment)
         path = (folder or Path()) / FILE
         file = _read_file(path)
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for name, setting in SETTINGS.items():
-            variable = f"BATCHGEN_{name.upper()}"
+            variable = _variable(name)
             flag = "--" + name.replace("_", "-")
             if name in flags:
                 value, origin = flags[name], flag
             elif environment.get(variable, "") != "":
                 value, origin = environment[variable], variable
+            elif variable in environment and name == "max_credits":  # a script's unset variable must not be no cap
+                raise UsageError(
+                    f"{variable} is empty.",
+                    code="bad_setting",
+                    hint="Write the credits that may be spent, or none for no cap; or take the variable away.",
+                )
             elif name in file:
                 value, origin = file[name], str(path)
             else:
@@ -179,6 +188,25 @@ class Config:
                 raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
         return cls(**values, prices=file.get("prices", {}), origins=origins)
+
+
+def _variable(name: str) -> str:
+    return f"BATCHGEN_{name.upper()}"
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """A variable of ours that nobody reads is a setting with a typing error. Its value may be a key: not shown."""
+    known = [*map(_variable, SETTINGS), *_OTHER_VARIABLES]
+    for name in sorted(environment):
+        if name.startswith("BATCHGEN_") and name not in known:
+            meant = _nearest(name, known)
+            raise UsageError(
+                f"There is no setting for the environment variable {name}.",
+                code="bad_setting",
+                hint=f"Write {meant}, or take it away."
+                if meant
+                else "Take it away. Known are: " + ", ".join([*map(_variable, SETTINGS), KEY_VARIABLE]) + ".",
+            )
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -78,3 +78,35 @@ def test_prices_that_are_no_table_are_refused_in_a_sentence(desk: Desk) -> None:
     said = desk.give("config")
     assert said.exit == 2
     assert "prices is 5, but must be a table" in said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [
+        ("BATCHGEN_MAX_CREDIT", "BATCHGEN_MAX_CREDITS"),
+        ("BATCHGEN_MAXCREDITS", "BATCHGEN_MAX_CREDITS"),
+        ("BATCHGEN_APIKEY", "BATCHGEN_API_KEY"),
+        ("BATCHGEN_BUDGET", "BATCHGEN_MAX_CREDITS"),
+    ],
+)
+def test_a_variable_with_a_typing_error_is_refused_and_its_value_not_shown(
+    variable: str, instead: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cap with a typing error in its name must not be no cap."""
+    monkeypatch.setenv(variable, "sk-canary-10")
+    desk.jobs("shots.csv", "one")
+    said = desk.give("run", "shots.csv", "--dry-run", "--json")
+    assert (said.exit, said.json["error"]["code"]) == (2, "bad_setting")
+    assert variable in said.json["error"]["message"]
+    assert instead in said.json["error"]["hint"]
+    assert "canary" not in said.out + said.err
+
+
+def test_an_empty_cap_is_refused_unless_a_flag_says_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that a script left empty must not be no cap."""
+    monkeypatch.setenv("BATCHGEN_MAX_CREDITS", "")
+    desk.jobs("shots.csv", "one")
+    said = desk.give("run", "shots.csv", "--dry-run")
+    assert said.exit == 2
+    assert "BATCHGEN_MAX_CREDITS is empty" in said.err
+    assert desk.give("run", "shots.csv", "--dry-run", "--max-credits", "none").exit == 0

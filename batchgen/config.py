@@ -50,6 +50,13 @@ def seconds(text: object) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
 
 
+def _post_timeout(text: object) -> float:
+    """A POST that is given no time ends in doubt, every one, and each may have been charged."""
+    if (span := seconds(text)) < 1:
+        raise ValueError("a time of 1s at least, such as 90s or 2m: what is cut off may have been charged")
+    return span
+
+
 def in_words(span: float) -> str:
     """Seconds as `seconds` reads them: 1800.0 -> `30m`, 90.0 -> `90s`."""
     for name, length in (("d", 86400), ("h", 3600), ("m", 60)):
@@ -119,7 +126,7 @@ SETTINGS: Mapping[str, Setting] = {
         _failures, MaxFailures(share=0.5), "stop after N, or P% of the last 50, jobs without a video"
     ),
     "max_credits": Setting(Cap.parse, Cap(), "credits that may be spent in this OUT at most; none lifts it"),
-    "post_timeout": Setting(seconds, 120.0, "seconds in total for one submission"),
+    "post_timeout": Setting(_post_timeout, 120.0, "seconds in total for one submission"),
     "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
     "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
     "downloads": Setting(_positive, 8, "videos downloaded in parallel"),

@@ -22,7 +22,8 @@ def test_a_setting_with_a_typing_error_is_refused_and_nothing_is_bought(desk: De
 @pytest.mark.parametrize(
     ("name", "value"),
     [("rate", "fast"), ("rate", "0/s"), ("poll_rate", "1/"), ("max_failures", "101%"), ("max_credits", "5.5"),
-     ("burst", "0"), ("max_in_flight", "-1"), ("deadline", "soon"), ("base_url", "ftp://x"), ("downloads", "many")],
+     ("burst", "0"), ("max_in_flight", "-1"), ("deadline", "soon"), ("post_timeout", "0s"),
+     ("post_timeout", "0.9"), ("base_url", "ftp://x"), ("downloads", "many")],
 )  # fmt: skip
 def test_a_bad_value_is_one_sentence_wherever_it_comes_from(name: str, value: str, desk: Desk) -> None:
     (desk.folder / "batchgen.toml").write_text(f'{name} = "{value}"\n', encoding="utf-8")

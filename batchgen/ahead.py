@@ -1,6 +1,5 @@
 """Before money is spent: read and check the manifests, work out the plan, and write it into the ledger."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,11 +86,7 @@ class Preview:
     @property
     def needed(self) -> int:
         """The credits that this run may spend: with --limit those of its dearest jobs, so many of them."""
-        left, credits_ = self.plan.to_submit.jobs if self.limit is None else self.limit, 0
-        for scene in sorted(self.plan.by_scene.values(), key=lambda one: one.credits / one.jobs, reverse=True):
-            jobs = min(left, scene.jobs)
-            left, credits_ = left - jobs, credits_ + math.ceil(jobs * scene.credits / scene.jobs)
-        return credits_
+        return self.plan.at_most(self.limit)
 
 
 def look_ahead(
@@ -129,8 +124,8 @@ def look_ahead(
 def _all_new(found: Survey) -> Plan:
     """The plan where there is no ledger yet: every good row is submitted."""
     plan = Plan(rows=found.rows, invalid=found.invalid)
-    for scene, (count, _, amount) in found.by_scene.items():
-        plan.add(Decision.NEW, scene, amount, count)
+    for (scene, price), count in found.by_price.items():
+        plan.add(Decision.NEW, scene, price, count)
     return plan
 
 

@@ -31,7 +31,8 @@ class Survey:
 
     `problems` are the first 1,000 in file order (`problems_total` counts all), `warnings` likewise;
     `problem_codes` and `warning_codes` count all of them by code. `file_problems` counts the problems of whole
-    files (row None): with one, that file can't be trusted. `by` sums by the column `by_column`.
+    files (row None): with one, that file can't be trusted. `by` sums by the column `by_column`, `by_price` counts
+    the jobs of each (scene, price).
     `digest` is a sha256 over the content of every file that was read, the options that matter and the price
     table. `columns` has, for each manifest, the columns that results.csv shows again, in order; `orders`
     likewise, with id, provider, model and scene where the table has them.
@@ -57,6 +58,7 @@ class Survey:
     problem_codes: Mapping[str, int] = field(default_factory=dict)
     warning_codes: Mapping[str, int] = field(default_factory=dict)
     by_column: str | None = None
+    by_price: Mapping[tuple[str, int], int] = field(default_factory=dict)
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     identities: Identities = field(default_factory=Identities, repr=False, compare=False)
 
@@ -156,6 +158,7 @@ class Findings:
             problem_codes=dict(self._problems.codes),
             warning_codes=dict(self._warnings.codes),
             by_column=tally.by,
+            by_price=tally.by_price(),
             orders=self._orders,
             identities=identities,
         )

@@ -41,12 +41,12 @@ def unchanged(connection: sa.Connection, invalid: int) -> Plan:
     """The plan for rows that are taken in already, just as their jobs are: from sums, not row by row."""
     plan = Plan(invalid=invalid, rows=invalid)
     first = meta_value(connection, "first_position")
-    for state, selected, scene, jobs, credits in rows.current_rows(connection, first):  # noqa: A001
+    for state, selected, scene, price, jobs in rows.current_rows(connection, first):
         plan.rows += jobs
         if not selected:
             plan.unselected += jobs
             continue
-        plan.add(decide("same", Known(0, "", "same", state, 1, 0)), scene, credits, jobs)
+        plan.add(decide("same", Known(0, "", "same", state, 1, 0)), scene, price, jobs)
     return plan
 
 

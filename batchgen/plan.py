@@ -6,6 +6,7 @@ was then edited; everything else needs a person's word. What a job bought once i
 by `retry`: when a row comes back to such a content, its job goes back to what that purchase gave.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -96,16 +97,29 @@ class Plan:
     differing: int = 0
     sums: dict[Decision, Sum] = field(default_factory=lambda: {one: Sum() for one in Decision})
     by_scene: dict[str, Sum] = field(default_factory=dict)
+    #: How many jobs of each price would be submitted.
+    prices: Counter[int] = field(default_factory=Counter)
     renamed: list[tuple[str, str]] = field(default_factory=list)
 
     def count(self, decision: Decision, job: Job) -> None:
         self.add(decision, str(job.request["scene"]), job.price)
 
     def add(self, decision: Decision, scene: str, price: int, jobs: int = 1) -> None:
-        """Count jobs; `price` is what all of them cost."""
-        self.sums[decision].add(price, jobs)
+        """Count jobs that cost `price` each."""
+        self.sums[decision].add(price * jobs, jobs)
         if decision in SUBMITS:
-            self.by_scene.setdefault(scene, Sum()).add(price, jobs)
+            self.by_scene.setdefault(scene, Sum()).add(price * jobs, jobs)
+            self.prices[price] += jobs
+
+    def at_most(self, limit: int | None) -> int:
+        """The credits that are enough for any `limit` of the jobs to submit (None: all of them): the dearest."""
+        if limit is None:
+            return self.to_submit.credits
+        left, credits_ = limit, 0
+        for price, jobs in sorted(self.prices.items(), reverse=True):
+            credits_ += price * min(left, jobs)
+            left -= min(left, jobs)
+        return credits_
 
     @property
     def to_submit(self) -> Sum:

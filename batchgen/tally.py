@@ -34,6 +34,13 @@ class Tally:
     def credits(self) -> int:
         return sum(key[3] * jobs for key, jobs in self._counts.items())
 
+    def by_price(self) -> dict[tuple[str, int], int]:
+        """How many jobs there are of each (scene, price)."""
+        found: Counter[tuple[str, int]] = Counter()
+        for (_, _, scene, price, _), jobs in self._counts.items():
+            found[scene, price] += jobs
+        return dict(found)
+
     def groups(self, name: str) -> dict[str, Group]:
         """The sums by "provider", "model", "scene" or "by", largest amount of credits first."""
         index = ("provider", "model", "scene", "price", "by").index(name)

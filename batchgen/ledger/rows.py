@@ -217,15 +217,15 @@ def pending_sum(connection: sa.Connection, limit: int | None = None) -> tuple[in
 
 
 def current_rows(connection: sa.Connection, first_position: int) -> Iterator[tuple[State, bool, str, int, int]]:
-    """The rows taken in last, in groups: (state, selected, scene, jobs, credits)."""
+    """The rows taken in last, in groups: (state, selected, scene, price, jobs)."""
     query = (
-        sa.select(job.c.state, job.c.selected, job.c.scene, sa.func.count(), sa.func.sum(job.c.price))
+        sa.select(job.c.state, job.c.selected, job.c.scene, job.c.price, sa.func.count())
         .join(row, row.c.job_no == job.c.job_no)
         .where(row.c.position >= first_position)
-        .group_by(job.c.state, job.c.selected, job.c.scene)
+        .group_by(job.c.state, job.c.selected, job.c.scene, job.c.price)
     )
-    for state, selected, scene, jobs, credits_ in connection.execute(query):
-        yield State(state), bool(selected), scene, jobs, credits_
+    for state, selected, scene, price, jobs in connection.execute(query):
+        yield State(state), bool(selected), scene, price, jobs
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:

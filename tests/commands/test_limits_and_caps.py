@@ -42,3 +42,20 @@ def test_a_finished_manifest_runs_under_any_cap_that_holds_what_is_spent(desk: D
         below = desk.give("run", manifest, "--yes", "--no-download", "--max-credits", 11)
     assert below.exit == 4
     assert "12 credits are spent" in below.err
+
+
+def test_what_a_limited_run_may_spend_is_never_less_than_its_dearest_jobs(desk: Desk) -> None:
+    """Two jobs of 100 credits among eight of 6: one of them is not bought for the mean of all, first or later."""
+    (desk.folder / "batchgen.toml").write_text('[prices."kie/veo3"]\ntext-to-video = 100\n', encoding="utf-8")
+    models = ("veo3",) * 2 + ("m",) * 8
+    manifest = desk.write(
+        "shots.csv", *(f"j{n},kie,{model},text-to-video,take {n}" for n, model in enumerate(models))
+    )
+    limited = ("run", manifest, "--limit", 1, "--no-download", "--no-wait")
+    for room in (50, 99):
+        assert desk.give(*limited, "--dry-run", "--max-credits", room).exit == 4
+    assert "100 credits at most" in desk.give(*limited, "--dry-run", "--max-credits", 100).out
+    with desk.service():
+        assert desk.give(*limited, "--yes", "--max-credits", 106).exit == 7
+        assert desk.give(*limited, "--dry-run", "--max-credits", 106).exit == 4, "the other one at 100 is next"
+        assert "100 credits at most" in desk.give(*limited, "--dry-run", "--max-credits", 200).out

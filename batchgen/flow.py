@@ -127,14 +127,18 @@ def finish(
     options: RunOptions,
     preview: Preview | None = None,
     recovered: int = 0,
+    *,
+    selected_only: bool = True,
 ) -> Ended:
-    """Write the results for the last time and sum up."""
+    """Write the results for the last time and sum up; the exit code is of the selected jobs, or of all."""
     lines = write_results_csv(out)
     if lines <= MOST_ON_A_PAGE:
         write_report_html(out)
     with Store.read(out) as store, store.begin() as connection:
         status = Status.of(connection, out)
-    exit_ = status.exit(stops, no_wait=not options.wait, no_download=not options.download)
+    exit_ = status.exit(
+        stops, no_wait=not options.wait, no_download=not options.download, selected_only=selected_only
+    )
     return Ended(status, exit_, stops, recovered, preview)
 
 
@@ -148,7 +152,7 @@ def collect(out: Path, config: Config, options: RunOptions) -> Ended:
             stops = work(ledger, base_url, key, config, course, options)
         finally:
             ledger.close()
-    return finish(out, stops, options, None, ledger.recovered)
+    return finish(out, stops, options, None, ledger.recovered, selected_only=False)
 
 
 def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any], None]) -> Ended:

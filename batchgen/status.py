@@ -24,9 +24,11 @@ REPORT = "report.html"
 class Status:
     """One moment of a ledger. `states` counts lines of results.csv; `own_states` this run's selected jobs.
 
-    `pending` counts selected jobs to submit, `refund_expected` credits of failed tasks of which no refund was
-    stated, `money_lost` jobs that ended without a video and count as spent by a person's word. `trouble` is why
-    one of the `files_missing` could not be had (`KIND: words`, "" when none was tried).
+    `files_missing` and `without_output` are of all jobs, selected or not: what is paid for is to be had. The
+    `own_…` ones are of the selected jobs alone. `pending` counts selected jobs to submit, `refund_expected` credits
+    of failed tasks of which no refund was stated, `money_lost` jobs that ended without a video and count as spent
+    by a person's word. `trouble` is why one of the `files_missing` could not be had (`KIND: words`, "" when none
+    was tried).
     """
 
     out: Path
@@ -43,6 +45,8 @@ class Status:
     refund_expected: int = 0
     trouble: str = ""
     money_lost: int = 0
+    own_files_missing: int = 0
+    own_without_output: int = 0
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -62,23 +66,34 @@ class Status:
             refund_expected=leftovers.refund_expected(connection),
             trouble=leftovers.download_trouble(connection),
             money_lost=leftovers.money_lost(connection),
+            own_files_missing=views.files_missing(connection, selected_only=True),
+            own_without_output=views.without_output(connection, selected_only=True),
         )
 
     @property
     def waiting(self) -> int:
         return sum(self.states.get(state, 0) for state in WAITING)
 
-    def exit(self, stops: Iterable[Stop] = (), *, no_wait: bool = False, no_download: bool = False) -> Exit:
-        """The exit code of a run that ends like this."""
+    def exit(
+        self,
+        stops: Iterable[Stop] = (),
+        *,
+        no_wait: bool = False,
+        no_download: bool = False,
+        selected_only: bool = False,
+    ) -> Exit:
+        """The exit code of a run that ends like this. With `selected_only` no video of another job need be here."""
+        files_missing = self.own_files_missing if selected_only else self.files_missing
+        without_output = self.own_without_output if selected_only else self.without_output
         held = {STOP_EXIT[stop] for stop in stops}
         if self.states.get(State.IN_DOUBT) or self.states.get(State.SUBMITTING):
             held.add(Exit.IN_DOUBT)
-        if not no_wait and (self.waiting or (self.files_missing and not no_download)):
+        if not no_wait and (self.waiting or (files_missing and not no_download)):
             held.add(Exit.UNFINISHED)
         if self.pending and not held & {Exit.CAP, Exit.UNFINISHED_JOBS}:
             held.add(Exit.UNFINISHED)
         ended = sum(self.own_states.get(state, 0) for state in ENDED_WITHOUT_VIDEO)
-        if ended or self.without_output or self.states.get(State.CHANGED) or self.states.get(State.INVALID):
+        if ended or without_output or self.states.get(State.CHANGED) or self.states.get(State.INVALID):
             held.add(Exit.UNFINISHED_JOBS)
         return Exit.worst(held)
 

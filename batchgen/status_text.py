@@ -133,7 +133,10 @@ def _to_submit(status: Status) -> list[str]:
         else:
             steps.append(f"{what}run the manifest again.")
     if left_out := status.states.get(State.NOT_SUBMITTED, 0) - status.pending:
-        steps.append(f"{count(left_out, 'job')} not chosen in the last run: run the manifest without --select.")
+        steps.append(
+            f"{count(left_out, 'job')} not submitted, and not asked for last time: run the manifest without "
+            "--select."
+        )
     return steps
 
 

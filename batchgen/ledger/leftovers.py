@@ -7,13 +7,11 @@ from batchgen.ledger.tables import job, task, video
 
 
 def download_trouble(connection: sa.Connection) -> str:
-    """Why one of the selected jobs' videos could not be had when it was tried last; "" when none failed."""
+    """Why one of the videos could not be had when it was tried last; "" when none failed."""
     query = (
         sa.select(video.c.trouble)
         .join(task, task.c.task_no == video.c.task_no)
-        .join(job, job.c.job_no == task.c.job_no)
-        .where(task.c.state == State.SUCCEEDED.value, job.c.selected == 1)
-        .where(video.c.sha256 == "", video.c.trouble != "")
+        .where(task.c.state == State.SUCCEEDED.value, video.c.sha256 == "", video.c.trouble != "")
         .limit(1)
     )
     return str(connection.execute(query).scalar() or "")

@@ -79,32 +79,35 @@ def shown_state(state: State, *, changed: bool) -> State:
     return State.CHANGED if changed and state is State.SUCCEEDED else state
 
 
-def files_missing(connection: sa.Connection) -> int:
-    """Videos of selected succeeded jobs that were never whole on disk."""
+def files_missing(connection: sa.Connection, *, selected_only: bool = False) -> int:
+    """Videos of succeeded tasks that were never whole on disk; they are paid for, whatever was selected last."""
     wanted, have, some = _not_here()
-    query = sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0)).join(job, job.c.job_no == task.c.job_no)
-    return int(connection.execute(query.where(some)).scalar_one())
+    query = sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0)).where(some)
+    if selected_only:
+        query = query.join(job, job.c.job_no == task.c.job_no).where(job.c.selected == 1)
+    return int(connection.execute(query).scalar_one())
 
 
 def _not_here() -> tuple[sa.ColumnElement[int], sa.ScalarSelect[int], sa.ColumnElement[bool]]:
-    """(videos that a task names, those on disk, the condition that some of a selected job are not)."""
+    """(videos that a task names, those on disk, the condition that some are not)."""
     wanted: sa.ColumnElement[int] = sa.func.json_array_length(task.c.video_urls)
     have = (
         sa.select(sa.func.count()).where(video.c.task_no == task.c.task_no, video.c.sha256 != "").scalar_subquery()
     )
-    return wanted, have, (task.c.state == State.SUCCEEDED.value) & (job.c.selected == 1) & (wanted > have)
+    return wanted, have, (task.c.state == State.SUCCEEDED.value) & (wanted > have)
 
 
-def without_output(connection: sa.Connection) -> int:
-    """Selected jobs whose task succeeded, but named no video."""
-    where = (job.c.state == State.SUCCEEDED.value) & (job.c.error_code == NO_OUTPUT) & (job.c.selected == 1)
+def without_output(connection: sa.Connection, *, selected_only: bool = False) -> int:
+    """Jobs whose task succeeded, but named no video."""
+    where = (job.c.state == State.SUCCEEDED.value) & (job.c.error_code == NO_OUTPUT)
+    if selected_only:
+        where &= job.c.selected == 1
     return int(connection.execute(sa.select(sa.func.count()).select_from(job).where(where)).scalar_one())
 
 
 def urls_die_at(connection: sa.Connection) -> float | None:
     """When the first URL of a video that is not on disk dies; None when all are here."""
-    query = sa.select(sa.func.min(task.c.expires_at)).join(job, job.c.job_no == task.c.job_no)
-    return connection.execute(query.where(_not_here()[2])).scalar()
+    return connection.execute(sa.select(sa.func.min(task.c.expires_at)).where(_not_here()[2])).scalar()
 
 
 def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Result]:

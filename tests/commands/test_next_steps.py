@@ -1,12 +1,15 @@
 """What a person reads at the end: every sentence is true, and what it says to do helps."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import Desk
 
+from batchgen import drive, poll
+from batchgen.download import Limits, download
 from batchgen.job import State
 from batchgen.ledger.views import Credits
 from batchgen.status import Status
@@ -68,8 +71,8 @@ IN_A_DAY = time.time() + 86400
         ),
         pytest.param(
             status({State.NOT_SUBMITTED: 28, State.SUCCEEDED: 2}),
-            ["28 jobs not chosen in the last run: run the manifest without --select."],
-            id="rows that --select left out",
+            ["28 jobs not submitted, and not asked for last time: run the manifest without --select."],
+            id="rows that --select or a retry of others left out",
         ),
         pytest.param(status({State.IN_DOUBT: 1}), ["1 job in doubt", "resolve OUT JOB --task-id T"], id="in doubt"),
         pytest.param(
@@ -151,3 +154,53 @@ def test_what_kept_a_video_away_is_said(desk: Desk) -> None:
         said = desk.give("run", "shots.csv", "--yes")
     assert said.exit == 7
     assert "1 video not on disk (the file host sent a web page (HTML) instead of a video)" in said.out
+
+
+@pytest.mark.parametrize(
+    "later", [("run", "shots.csv", "--select", "id=j2"), ("retry", "outputs/shots", "--job", "j2", "--buy-again")]
+)
+def test_a_paid_video_that_is_not_on_disk_is_never_passed_over(
+    desk: Desk, later: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for last narrows the exit of that command only: what is paid for is still to be fetched."""
+    monkeypatch.setattr(drive, "download", partial(download, limits=Limits(pauses=(0.01,))))
+    desk.jobs("shots.csv", "nofile a mug", "a cup")
+    with desk.service(faults=("file-error@500:*nofile*",)) as server:
+        assert desk.give("run", "shots.csv", "--yes").exit == 7
+        said = desk.give(*later, "--yes")
+        assert said.exit == 0
+        assert "1 video not on disk" in said.out
+        said = desk.give("collect", "outputs/shots")
+        assert said.exit == 7
+        assert "1 video not on disk (" in said.out
+        assert "The first URL dies at" in said.out
+        assert desk.give("status", "outputs/shots", "--json").json["exit"] == 7
+        said = desk.give("status", "outputs/shots")
+        assert "Everything is done." not in said.out
+        server.change(faults=())
+        said = desk.give("collect", "outputs/shots")
+        assert (said.exit, said.out.splitlines()[-1]) == (0, "Everything is done.")
+
+
+def test_a_success_without_a_video_is_not_passed_over_after_a_selection(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll, "EMPTY_WAITS", (0.05,))
+    desk.jobs("shots.csv", "a mug", "a cup")
+    with desk.service(faults=("no-output:#1",)):
+        assert desk.give("run", "shots.csv", "--yes").exit == 1
+        assert desk.give("run", "shots.csv", "--yes", "--select", "id=j2").exit == 0
+    assert desk.give("status", "outputs/shots", "--json").json["exit"] == 1
+    assert "1 task succeeded, but named no video" in desk.give("status", "outputs/shots").out
+
+
+def test_a_retry_says_of_the_others_only_what_is_true(desk: Desk) -> None:
+    """Nobody said --select: the jobs that a limited run had left were just not asked for by the retry."""
+    desk.jobs("shots.csv", "one", "two", "three", "four")
+    with desk.service():
+        assert desk.give("run", "shots.csv", "--yes", "--limit", "2").exit == 7
+        said = desk.give("retry", "outputs/shots", "--job", "j1", "--buy-again", "--yes")
+        assert said.exit == 0
+        assert "2 jobs not submitted, and not asked for last time: run the manifest" in said.out
+        assert "last run" not in said.out
+        assert desk.give("run", "shots.csv", "--yes").exit == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import failpoint, intake
-from batchgen.check import ReadOptions, Survey, jobs, survey
+from batchgen.check import ReadOptions, Survey, jobs, still_the_same, survey
 from batchgen.config import Config
 from batchgen.entries import person
 from batchgen.errors import CapError, ManifestError, UsageError
@@ -190,7 +190,9 @@ def take_in(
         if config.max_credits.said:
             change_cap(connection, config.max_credits.credits)
         if preview.taken_in and is_taken_in(connection, preview.survey, options):
+            _check_plan(preview.plan, intake.unchanged(connection, preview.survey.invalid))
             return
+        _check_manifests(preview.survey, prices, options)
         position = intake.next_position(connection)
         items: Iterator[Job | InvalidRow] = jobs(
             paths,
@@ -200,12 +202,8 @@ def take_in(
             surveyed=preview.survey,
         )
         plan = intake.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)
-        if plan.to_submit != preview.plan.to_submit or plan.rows != preview.plan.rows:
-            raise ManifestError(
-                "The manifest changed while it was read; nothing was submitted.",
-                code="manifest_changed",
-                hint="Save it, close the program that writes it, and run again.",
-            )
+        _check_manifests(preview.survey, prices, options)  # again: it is read while somebody may write it
+        _check_plan(preview.plan, plan)
         set_meta_value(connection, "first_position", position)
         set_meta_value(connection, "columns", columns)
         set_meta_value(connection, "price_version", prices.version)
@@ -214,6 +212,26 @@ def take_in(
 
     ledger.write(change)
     failpoint.reached("take_in.after")
+
+
+def _check_manifests(found: Survey, prices: PriceTable, options: RunOptions) -> None:
+    """Raise where a file is no longer what the plan was made from: another text would be bought unseen."""
+    if not still_the_same(found, options.read, prices):
+        raise ManifestError(
+            "The manifest changed while it was read; nothing was submitted.",
+            code="manifest_changed",
+            hint="Save it, close the program that writes it, and run again.",
+        )
+
+
+def _check_plan(shown: Plan, now: Plan) -> None:
+    """Raise where more or less would be bought than was shown: somebody resolved, bought or collected meanwhile."""
+    if now.to_submit != shown.to_submit or now.rows != shown.rows:
+        raise ManifestError(
+            "What is to be submitted changed after the plan was made; nothing was submitted.",
+            code="plan_changed",
+            hint="The jobs of this folder changed meanwhile. Run again, and look at the new plan.",
+        )
 
 
 def change_cap(connection: Any, cap: int | None) -> None:

@@ -45,11 +45,20 @@ def survey(
         _count(reading, Suspects(), Identities(), first, sieve, digest)
         suspects = sieve.suspects()
         if not suspects:
-            return first.survey(digest.result(), Identities())
+            return first.survey(digest.result(), digest.files, Identities())
         identities = _look_closely(reading, suspects)
         final = Findings(by)
         _count(reading, suspects, identities, final, None, None)
-        return final.survey(digest.result(), identities)
+        return final.survey(digest.result(), digest.files, identities)
+
+
+def still_the_same(found: Survey, options: ReadOptions, prices: PriceTable) -> bool:
+    """Whether every file says now what it said when it was surveyed."""
+    with ThreadPoolExecutor(1, "batchgen-digest") as aside:
+        digest = _Digest(aside, options, prices)
+        for path in found.files:
+            digest.add(path)
+        return digest.result() == found.digest
 
 
 def jobs(
@@ -201,17 +210,21 @@ class _Digest:
     aside: ThreadPoolExecutor
     options: ReadOptions
     prices: PriceTable
-    _files: list["Future[bytes]"] = field(default_factory=list)
+    _files: list[tuple[Path, "Future[bytes]"]] = field(default_factory=list)
 
     def add(self, path: Path) -> None:
-        self._files.append(self.aside.submit(_file_digest, path))
+        self._files.append((path, self.aside.submit(_file_digest, path)))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(path for path, _ in self._files)
 
     def result(self) -> str:
         given = self.options
         matter = [given.encoding, given.sheet, given.own, given.delimiter, given.select, self.prices.version]
         together = hashlib.sha256(json.dumps(matter).encode())
-        for file in self._files:
-            together.update(file.result())
+        for _, content in self._files:
+            together.update(content.result())
         return together.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from batchgen.gate import Bulk
 from batchgen.identity import Identities
@@ -33,8 +34,8 @@ class Survey:
     `problem_codes` and `warning_codes` count all of them by code. `file_problems` counts the problems of whole
     files (row None): with one, that file can't be trusted. `by` sums by the column `by_column`, `by_price` counts
     the jobs of each (scene, price).
-    `digest` is a sha256 over the content of every file that was read, the options that matter and the price
-    table. `columns` has, for each manifest, the columns that results.csv shows again, in order; `orders`
+    `digest` is a sha256 over the content of every file that was read (`files`), the options that matter and the
+    price table. `columns` has, for each manifest, the columns that results.csv shows again, in order; `orders`
     likewise, with id, provider, model and scene where the table has them.
     """
 
@@ -54,6 +55,7 @@ class Survey:
     duplicates: Duplicates
     notes: tuple[str, ...]
     digest: str
+    files: tuple[Path, ...]
     columns: Mapping[str, tuple[str, ...]]
     problem_codes: Mapping[str, int] = field(default_factory=dict)
     warning_codes: Mapping[str, int] = field(default_factory=dict)
@@ -134,7 +136,7 @@ class Findings:
             self._problems.add([nothing_selected(name, options.select)])
             self._file_problems += 1
 
-    def survey(self, digest: str, identities: Identities) -> Survey:
+    def survey(self, digest: str, files: tuple[Path, ...], identities: Identities) -> Survey:
         """The answer."""
         tally = self._tally
         return Survey(
@@ -154,6 +156,7 @@ class Findings:
             duplicates=Duplicates(self._same, self._same_credits),
             notes=tuple(self._notes),
             digest=digest,
+            files=files,
             columns=self._columns,
             problem_codes=dict(self._problems.codes),
             warning_codes=dict(self._warnings.codes),

@@ -252,12 +252,17 @@ class Outcome:
     evidence: bytes = b""
 
 
+#: Given back in full: a refund that is stated without an amount. It is more than any charge.
+WHOLE_CHARGE = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
     """What one status answer says of a task.
 
     `state` is QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED or EXPIRED; None is an unrecognised word, which
-    ends nothing. `word` is the literal status. `refunded` is True only when the answer states a refund.
+    ends nothing. `word` is the literal status. `refunded` is the credits that the answer says were given back:
+    WHOLE_CHARGE where it says so without an amount, 0 where it says that nothing was, None where it says nothing.
     """
 
     state: State | None
@@ -265,7 +270,7 @@ class TaskStatus:
     video_urls: tuple[str, ...] = ()
     error_code: str = ""
     error: str = ""
-    refunded: bool = False
+    refunded: int | None = None
     charged_credits: int | None = None
     expires_at: float | None = None
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.errors import LedgerWriteError
-from batchgen.job import NO_OUTPUT, TERMINAL, Look, State, TaskStatus, Trouble
+from batchgen.job import NO_OUTPUT, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger
 from batchgen.ledger.tasks import OpenTask, Seen
 from batchgen.pacing import PollPacer, PollSchedule, retry_after
@@ -193,8 +193,8 @@ class Poller:
         at = self._board.clock.wall()
         if status.video_urls and status.expires_at is None:
             status = replace(status, expires_at=at + URL_LIFE)
-        if state is State.FAILED and self._trust_refunds:
-            status = replace(status, refunded=True)
+        if state is State.FAILED and self._trust_refunds and status.refunded is None:
+            status = replace(status, refunded=WHOLE_CHARGE)  # what an answer does say comes first
         seen = Seen.of(task, status, state, at, watched.looks)
         if not await self._ledger.see(seen):
             self._forget(task, now)

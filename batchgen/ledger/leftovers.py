@@ -25,6 +25,6 @@ def money_lost(connection: sa.Connection) -> int:
 
 
 def refund_expected(connection: sa.Connection) -> int:
-    """Credits of failed tasks of which the service has stated no refund."""
+    """Credits of failed tasks that the service has not said it gave back."""
     query = sa.select(sa.func.coalesce(sa.func.sum(task.c.charged - task.c.refunded), 0))
     return int(connection.execute(query.where(task.c.state == State.FAILED.value)).scalar_one())

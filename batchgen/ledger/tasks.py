@@ -34,7 +34,10 @@ class OpenTask:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look said of a task: a state to write down. `error_code` and `error` go to the job."""
+    """What a look said of a task: a state to write down. `error_code` and `error` go to the job.
+
+    `refunded` is what the service stated: no more than the charge is counted.
+    """
 
     task: OpenTask
     state: State
@@ -44,7 +47,7 @@ class Seen:
     video_urls: tuple[str, ...] = ()
     error_code: str = ""
     error: str = ""
-    refunded: bool = False
+    refunded: int | None = None
     charged: int | None = None
     expires_at: float | None = None
 
@@ -86,7 +89,7 @@ def see(connection: sa.Connection, seen: Sequence[Seen]) -> list[bool]:
 def _see(connection: sa.Connection, one: Seen) -> bool:
     more = 0 if one.charged is None else one.charged - one.task.charged
     charged = one.task.charged + more
-    refunded = charged if one.refunded and one.state in TERMINAL else 0
+    refunded = min(charged, one.refunded or 0) if one.state in TERMINAL else 0
     values = {
         "no": one.task.task_no,
         "to": one.state.value,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from batchgen.job import Answer, Look, State, TaskStatus, Trouble
+from batchgen.job import WHOLE_CHARGE, Answer, Look, State, TaskStatus, Trouble
 from batchgen.reply import words
 from batchgen.reply.body import ID_PLACES, Unreadable, at, id_text, one_line, parse, parsed_or_none, unfolded
 from batchgen.reply.complaint import Complaint, complaint_of, error_text
@@ -30,6 +30,14 @@ _VOCABULARY = {
 #: Every status word that is understood, in one spelling, and what it means.
 MEANING = {word: state for state, line in _VOCABULARY.items() for word in line.split()}
 _BAD_ENDS = (State.FAILED, State.CANCELLED, State.EXPIRED)
+#: Keys under which a refund is stated, without their capitals, lines and blanks.
+_REFUND_KEYS = frozenset(
+    {
+        "refund", "refunded", "isrefunded", "refundedcredits", "refundcredits", "creditsrefunded",
+        "refundedamount", "refundamount", "refundstatus", "refundstate",
+    }
+)  # fmt: skip
+_REFUND_WORDS = frozenset({"refunded", "success", "succeeded", "completed", "done", "full", "true"})
 _WORD_KEYS = ("status", "state", "task_status", "taskStatus", "successFlag")
 _FLAGS = {0: State.RUNNING, 1: State.SUCCEEDED, 2: State.FAILED, 3: State.FAILED}
 #: Where a task may stand in an answer, from the outside in.
@@ -187,26 +195,34 @@ def _error(body: Any, layers: list[dict[str, Any]]) -> tuple[str, str]:
     return one_line(code, 100), one_line(text)
 
 
-def _refunded(layers: list[dict[str, Any]]) -> bool:
-    """True only when the answer states a refund, and of no less than was charged."""
-    for layer in layers:
-        charged = layer.get("costCredits")
-        for holder in (layer, layer.get("usage"), layer.get("refund"), layer.get("credits")):
-            if isinstance(holder, dict) and any(_states_refund(k, v, charged) for k, v in holder.items()):
-                return True
-    return False
+def _refunded(layers: list[dict[str, Any]]) -> int | None:
+    """Credits that the answer says were given back: the least that it says, None when it says nothing."""
+    return min((said for layer in layers for said in _refunds(layer)), default=None)
 
 
-def _states_refund(key: str, value: Any, charged: Any) -> bool:
-    if not re.search(r"refunded|refund_?(?:status|state|credits|amount)|^refund$", key, re.IGNORECASE):
-        return False
-    if isinstance(value, str):
-        return words.plain(value) in ("refunded", "success", "succeeded", "completed", "done", "full", "true")
+def _refunds(layer: dict[str, Any]) -> Iterator[int]:
+    """Each word about a refund in a layer, as credits. In `refund` itself a key may be short (`amount`)."""
+    for holder, prefix in (("", ""), ("usage", ""), ("credits", ""), ("refund", "refund")):
+        held = layer.get(holder) if holder else layer
+        for key, value in held.items() if isinstance(held, dict) else ():
+            name = re.sub(r"[\s_\-]", "", key).lower()
+            name = name if name in _REFUND_KEYS else prefix + name
+            if name in _REFUND_KEYS and (said := _credits_back(name, value)) is not None:
+                yield said
+
+
+def _credits_back(name: str, value: Any) -> int | None:
+    """An amount of credits; a yes is the whole charge; any other word is none at all."""
     if isinstance(value, bool):
-        return value
-    if not isinstance(value, int | float) or value <= 0:
-        return False
-    return not isinstance(charged, int | float) or value >= charged
+        return WHOLE_CHARGE if value else 0
+    if isinstance(value, str) and value.strip():
+        word = words.plain(value)
+        if "partial" in word:
+            return None  # how much, the amount says
+        return WHOLE_CHARGE if word in _REFUND_WORDS else 0
+    if isinstance(value, int | float) and name not in ("refundstatus", "refundstate"):  # no code is an amount
+        return int(value) if 0 < value < WHOLE_CHARGE else 0
+    return None
 
 
 def _expires_at(layers: list[dict[str, Any]]) -> float | None:

@@ -69,7 +69,7 @@ class Service:
         """Give the credits of a failed task back, if its kind of failure is refunded."""
         tags = FAULTS[task.fault.partition("@")[0]].tags if task.fault else frozenset()
         if "fails" in tags and ("moderation" not in tags or self.options.refund_moderation):
-            self.books.refund(task, self.clock.real())
+            self.books.refund(task, self.clock.real(), share=0.5 if "part" in tags else 1.0)
 
 
 def words(thing: Post | Task | None) -> list[str]:

@@ -108,6 +108,14 @@ TASK_FAULTS = table(
         "fails",
     ),
     _fault(
+        "part-refund",
+        "fails, and half of its credits come back",
+        lambda m: _failed("generation_failed", m),
+        "",
+        "fails",
+        "part",
+    ),
+    _fault(
         "moderation",
         "fails: the prompt was refused",
         lambda m: _failed("content_policy_violation", m),

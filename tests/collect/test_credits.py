@@ -38,6 +38,18 @@ def test_a_refund_that_is_refused_and_said_is_not_counted(start: Start) -> None:
     batch.check()
 
 
+def test_a_part_that_comes_back_is_no_more_than_that_part_in_both_books(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even a service that is trusted to refund: what it says comes first."""
+    batch = start(2, state_cost=True, faults=("part-refund:*number 1",))
+    monkeypatch.setenv("BATCHGEN_TRUST_REFUNDS", "true")
+    ended = batch.run()
+    assert ended.json["credits"]["refunded"] == PRICE // 2 == batch.audit.refunded
+    assert batch.line("job-1")["refunded_credits"] == str(PRICE // 2)
+    batch.check()
+
+
 def test_a_stated_refund_gives_room_under_the_cap(start: Start) -> None:
     batch = start(1, state_cost=True, faults=("failed:*number 1",))
     assert batch.run("--max-credits", PRICE).exit == 1

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from till import SERVICE, START, Till, accepted, outcome
 
-from batchgen.job import OutcomeKind, State
+from batchgen.job import WHOLE_CHARGE, OutcomeKind, State
 from batchgen.ledger import CapReached, Ledger
 from batchgen.ledger.rows import pending_page
 
@@ -158,7 +158,7 @@ def test_a_price_released_gives_room_again(till: Till) -> None:
 def test_only_a_stated_refund_gives_room_again(till: Till) -> None:
     till.take_in("a", "b", "c")
     till.cap(12)
-    for name, stated in (("a", False), ("b", True)):
+    for name, stated in (("a", None), ("b", WHOLE_CHARGE)):
         task = till.buy(name)
         till.see(task, State.FAILED, refunded=stated)
     assert (till.credits().charged, till.credits().refunded) == (12, 6)

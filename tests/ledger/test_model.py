@@ -23,6 +23,7 @@ from batchgen.job import (
     PAID_LOST,
     TERMINAL,
     WAITING,
+    WHOLE_CHARGE,
     Outcome,
     OutcomeKind,
     State,
@@ -268,10 +269,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         state=st.sampled_from([*sorted(TERMINAL), State.QUEUED, State.RUNNING, State.OVERDUE]),
-        refunded=st.booleans(),
+        refunded=st.sampled_from([None, 0, 2, 6, WHOLE_CHARGE]),
         stated=st.none() | st.integers(0, 20),
     )
-    def see(self, data: st.DataObject, state: State, refunded: bool, stated: int | None) -> None:
+    def see(self, data: st.DataObject, state: State, refunded: int | None, stated: int | None) -> None:
         name, line = self.pick(data, self.named(*WAITING))
         task = self.till.task(name)
         ends = state in TERMINAL
@@ -280,7 +281,7 @@ class LedgerMachine(RuleBasedStateMachine):
         last = line.bought[-1]
         assert task.task_id == last.task_id
         last.charged = last.charged if stated is None else stated
-        last.refunded = last.charged if ends and refunded else 0
+        last.refunded = min(last.charged, refunded or 0) if ends else 0
         line.state = last.state = state
         if ends:
             assert not self.till.see(task, State.RUNNING), "terminal states absorb"

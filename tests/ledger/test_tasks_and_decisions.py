@@ -6,8 +6,8 @@ import pytest
 from till import SERVICE, START, Till, accepted, job, outcome
 
 from batchgen.errors import UsageError
-from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, OutcomeKind, State
-from batchgen.ledger import people
+from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, WHOLE_CHARGE, OutcomeKind, State
+from batchgen.ledger import CapReached, people
 from batchgen.ledger.tables import decision
 
 WHO = "somebody"
@@ -36,7 +36,7 @@ def test_terminal_states_absorb(till: Till, first: State, then: State) -> None:
     till.take_in("a")
     task = till.buy("a")
     assert till.see(task, first, video_urls=("https://f/1.mp4",))
-    assert not till.see(task, then, refunded=True, charged_credits=99)
+    assert not till.see(task, then, refunded=WHOLE_CHARGE, charged_credits=99)
     assert till.state("a") is first
     assert (till.credits().charged, till.credits().refunded) == (6, 0)
 
@@ -65,8 +65,24 @@ def test_a_charge_stated_at_the_end_replaces_the_price(till: Till) -> None:
 
 def test_a_refund_is_of_the_charge_that_the_same_answer_states(till: Till) -> None:
     till.take_in("a")
-    till.see(till.buy("a"), State.FAILED, charged_credits=9, refunded=True)
+    till.see(till.buy("a"), State.FAILED, charged_credits=9, refunded=WHOLE_CHARGE)
     assert (till.credits().charged, till.credits().refunded) == (9, 9)
+
+
+@pytest.mark.parametrize("end", [State.FAILED, State.SUCCEEDED])
+def test_a_part_that_was_given_back_gives_room_for_that_part_only(till: Till, end: State) -> None:
+    till.take_in("a", "b")
+    till.cap(9)
+    till.see(till.buy("a"), end, refunded=2)
+    assert (till.credits().charged, till.credits().refunded) == (6, 2)
+    with pytest.raises(CapReached):
+        till.begin("b")
+
+
+def test_no_more_is_given_back_than_was_charged(till: Till) -> None:
+    till.take_in("a")
+    till.see(till.buy("a"), State.FAILED, refunded=7)
+    assert till.credits().refunded == 6
 
 
 # -- resolve -----------------------------------------------------------------------------------------------------

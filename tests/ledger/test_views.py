@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from till import SERVICE, Till, accepted, job, outcome
 
-from batchgen.job import OutcomeKind, State
+from batchgen.job import WHOLE_CHARGE, OutcomeKind, State
 from batchgen.ledger import people, views
 from batchgen.ledger.rows import pending_page
 from batchgen.ledger.tasks import Fetched, videos_page
@@ -23,7 +23,7 @@ def till(tmp_path: Path):
         one.end(one.begin("lost"), outcome(OutcomeKind.IN_DOUBT))
         lost = one.doubt("lost")
         one.ledger.write(lambda c: people.paid_lost(c, lost, "somebody"))
-        one.see(one.buy("back"), State.FAILED, refunded=True, error_code="nsfw", error="moderated")
+        one.see(one.buy("back"), State.FAILED, refunded=WHOLE_CHARGE, error_code="nsfw", error="moderated")
         one.end(one.begin("no"), outcome(OutcomeKind.REJECTED))
         one.see(one.buy("runs"), State.RUNNING)
         one.take_in("runs", job("twice", "reworded", price=8), "doubt", "lost", "back", "no", "waits")

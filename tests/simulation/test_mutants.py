@@ -17,7 +17,7 @@ import batchgen.ledger as ledger_module
 from batchgen import intake, plan, poll, reply
 from batchgen.board import Board, Stop
 from batchgen.dispatch import Dispatcher
-from batchgen.job import Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
+from batchgen.job import WHOLE_CHARGE, Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger, attempts, people, rows, tasks
 from batchgen.ledger.prepared import Prepared
 from batchgen.ledger.tables import account, attempt, job
@@ -222,7 +222,7 @@ def takes_every_failure_for_refunded(disk: Disk) -> list[Patch]:
     real = tasks.Seen.of
 
     def of(task: Any, status: TaskStatus, state: State, at: float, looks: int) -> Any:
-        status = replace(status, refunded=True) if state is State.FAILED else status
+        status = replace(status, refunded=WHOLE_CHARGE) if state is State.FAILED else status
         return real(task, status, state, at, looks)
 
     return [(tasks.Seen, "of", of)]

@@ -110,20 +110,20 @@ def _confirm(question: str) -> bool:
 @shared.quiet
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
-    from batchgen import ahead, flow, settle
+    from batchgen import ahead, flow, retry, settle
     from batchgen.cli.run import _ask_key, end
     from batchgen.pricing import PriceTable
     from batchgen.progress import Progress
 
     config = shared.config_of(flags)
     prices = PriceTable.load(config.prices)
-    wanted = settle.Wanted(
+    wanted = retry.Wanted(
         flags["states"], flags["codes"], flags["jobs"], file=flags["file"], buy_again=flags["buy_again"]
     )
-    choice = settle.to_retry(out, wanted, prices)
-    for sentence in settle.choice_lines(choice):
+    choice = retry.to_retry(out, wanted, prices)
+    for sentence in retry.choice_lines(choice):
         click.echo(sentence, err=flags["as_json"] or not flags["dry_run"])
-    settle.check_cap(out, choice.price, config.max_credits)
+    retry.check_cap(out, choice.price, config.max_credits)
     if flags["dry_run"] or not choice.jobs:
         if flags["as_json"]:
             ids = [one.job_id for one in choice.jobs]
@@ -138,7 +138,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
     )
-    ended = flow.resume(out, config, options, settle.retry_change(choice.jobs, config.max_credits, prices))
+    ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, config.max_credits, prices))
     return end(ended, as_json=flags["as_json"])
 
 

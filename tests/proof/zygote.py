@@ -33,6 +33,7 @@ import batchgen.flow
 import batchgen.manifest.csv
 import batchgen.outputs
 import batchgen.progress
+import batchgen.retry
 import batchgen.sandbox.__main__
 import batchgen.settle
 import batchgen.wording

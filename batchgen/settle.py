@@ -12,6 +12,7 @@ from batchgen.flow import SANDBOX_SERVICE
 from batchgen.ledger import Ledger, Store, people
 from batchgen.ledger.people import Doubt
 from batchgen.ledger.store import meta_value
+from batchgen.reply.body import id_text, one_line
 from batchgen.status_text import doubts_text
 
 
@@ -20,7 +21,7 @@ class Wish:
     """What `resolve` was asked for."""
 
     jobs: tuple[str, ...] = ()
-    task_id: str = ""
+    task_id: str | None = None
     not_charged: bool = False
     paid_lost: bool = False
     give_up: bool = False
@@ -29,16 +30,16 @@ class Wish:
 
     @property
     def says_something(self) -> bool:
-        return bool(self.task_id or self.not_charged or self.paid_lost or self.give_up or self.file)
+        return bool(self.task_id is not None or self.not_charged or self.paid_lost or self.give_up or self.file)
 
     def check(self) -> None:
-        words = [bool(self.task_id), self.not_charged, self.paid_lost, self.give_up, self.file is not None]
+        words = [self.task_id is not None, self.not_charged, self.paid_lost, self.give_up, self.file is not None]
         if sum(words) != 1:
             raise UsageError(
                 "Say one thing: --task-id T, --not-charged, --paid-lost, --give-up or --from FILE.csv.",
                 code="bad_resolve",
             )
-        if self.task_id and (len(self.jobs) != 1 or self.all):
+        if self.task_id is not None and (len(self.jobs) != 1 or self.all):
             raise UsageError("--task-id is for exactly one job.", code="bad_resolve")
         if self.file is None and bool(self.jobs) == self.all:
             raise UsageError("Name the jobs, or --all.", code="bad_resolve")
@@ -85,11 +86,12 @@ def _give_up(connection: Any, jobs: Sequence[str], who: str) -> None:
 def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[Doubt, str]]:
     by_job = {doubt.job_id: doubt for doubt in found}
     if wish.file is not None:
-        wanted = dict(_read_pairs(wish.file))
+        wanted = _read_pairs(wish.file)
     elif wish.all:
         wanted = dict.fromkeys(by_job, "")
     else:
-        wanted = dict.fromkeys(wish.jobs, wish.task_id)
+        task = "" if wish.task_id is None else _task_id(wish.task_id, "--task-id")
+        wanted = dict.fromkeys(wish.jobs, task)
     unknown = [job for job in wanted if job not in by_job]
     if unknown:
         raise UsageError(
@@ -132,11 +134,34 @@ def _sentence(task: str, wish: Wish) -> str:
     return "was not charged; the next run submits it again."
 
 
-def _read_pairs(path: Path) -> Iterator[tuple[str, str]]:
-    for _, cells in read_table(path, "job_id", "task_id"):
-        task = cells["task_id"].strip()
-        if task:
-            yield cells["job_id"].strip(), task
+def _task_id(said: str, where: str) -> str:
+    """A task id that a person gave, as the service would give it: what can't be one is a slip."""
+    task = said.strip()
+    if not id_text(task) or "://" in task:
+        raise UsageError(
+            f"{where} is no task id: {one_line(said, 60)!r}.",
+            code="bad_task_id",
+            hint="Give the id alone, as the service shows it, without an address around it. Nothing was settled.",
+        )
+    return task
+
+
+def _read_pairs(path: Path) -> dict[str, str]:
+    """job id -> task id, of the lines that have one."""
+    found: dict[str, tuple[str, int]] = {}
+    for line, cells in read_table(path, "job_id", "task_id"):
+        job = cells["job_id"].strip()
+        if not cells["task_id"].strip():
+            continue
+        task = _task_id(cells["task_id"], f"The task_id in {path}, line {line},")
+        before, there = found.setdefault(job, (task, line))
+        if before != task:
+            raise UsageError(
+                f"{path} has two task ids for job {job}: {before} in line {there}, {task} in line {line}.",
+                code="two_task_ids",
+                hint="Leave only the right one. Nothing was settled.",
+            )
+    return {job: task for job, (task, _) in found.items()}
 
 
 def read_table(path: Path, *needed: str) -> list[tuple[int, dict[str, str]]]:

@@ -52,7 +52,7 @@ def resolve_command(out: Path, **flags: Any) -> int:
 
     wish = settle.Wish(
         jobs=tuple(flags["jobs"]),
-        task_id=flags["task_id"] or "",
+        task_id=flags["task_id"],
         not_charged=flags["not_charged"],
         paid_lost=flags["paid_lost"],
         give_up=flags["give_up"],

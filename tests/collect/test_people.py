@@ -137,6 +137,47 @@ def test_results_csv_itself_with_task_ids_filled_in_settles_doubts(start: Start)
     batch.check()
 
 
+def test_a_task_id_is_taken_without_the_blanks_that_came_with_it(start: Start) -> None:
+    """So one task never goes to two jobs, however it was copied."""
+    batch = _doubtful(start, 2)
+    task = next(task.task_id for task in batch.audit.tasks if task.prompt == "Film number 1")
+    assert batch.resolve("job-1", "--task-id", f"  {task} ").exit == 0
+    assert [one["task_id"] for one in batch.rows_of("task")] == [task]
+    said = batch.resolve("job-2", "--task-id", f"{task}\n")
+    assert said.exit == 2
+    assert "belongs to job job-1" in said.err
+    batch.check()
+
+
+@pytest.mark.parametrize("slip", ["", " ", "..", "one\ntwo", "https://service.test/tasks/one", "x" * 2000])
+def test_what_can_be_no_task_id_is_not_taken_for_one(start: Start, slip: str) -> None:
+    batch = _doubtful(start, 1)
+    said = batch.resolve("job-1", "--task-id", slip)
+    assert said.exit == 2
+    assert "--task-id is no task id" in said.err
+    assert len(said.err) < 500
+    assert batch.status().states == {"in_doubt": 1}
+    if slip.strip():
+        table = batch.write(f'job-1,"{slip}"', header="job_id,task_id", path=batch.desk / "found.csv")
+        said = batch.resolve("--from", table)
+        assert said.exit == 2
+        assert f"found.csv, line {2 + slip.count(chr(10))}, is no task id" in said.err
+    assert batch.status().states == {"in_doubt": 1}
+
+
+def test_a_table_with_two_task_ids_for_one_job_settles_nothing(start: Start) -> None:
+    batch = _doubtful(start, 2)
+    one, two = (task.task_id for task in batch.audit.tasks)
+    lines = (f"job-1,{one}", f"job-2,{two}", f"job-1,{two}")
+    table = batch.write(*lines, header="job_id,task_id", path=batch.desk / "found.csv")
+    said = batch.resolve("--from", table)
+    assert said.exit == 2
+    assert f"two task ids for job job-1: {one} in line 2, {two} in line 4" in said.err
+    assert batch.status().states == {"in_doubt": 2}
+    batch.write(*lines[:2], lines[0], header="job_id,task_id", path=table)
+    assert batch.resolve("--from", table).exit == 0
+
+
 @pytest.mark.parametrize(
     "wish",
     [

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -64,7 +65,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except OSError as error:
-            if not _pipe_is_closed(error):
+            if not pipe_is_closed(error):
                 raise
             nobody_reads()  # click would leave with 1, which says that jobs ended without a video
             return int(Exit.OK)
@@ -86,11 +87,17 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the `batchgen` command."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    has_stdout = sys.stdout is not None
+    _open_what_is_closed()
+    if "--json" in given and not has_stdout:  # before money is spent
+        say(BatchgenError("There is no stdout: --json has nowhere to print its document.", code="no_stdout"))
+        sys.exit(int(Exit.USAGE))
     _speak_utf8()
     _write_no_core()
     _collect_seldom()
     heed_terminate()
-    sys.exit(invoke(arguments))
+    sys.exit(invoke(given))
 
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
@@ -115,8 +122,18 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         return document(error, error.exit) if as_json else int(error.exit)
     except OSError as error:
         said = system_says_no(error)
+        nobody_reads()
         say(said)
         return document(said, said.exit) if as_json else int(said.exit)
+
+
+def _open_what_is_closed() -> None:
+    """A stream that was closed before the start (`<&-`, `2>&-`) leads nowhere, instead of being None."""
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open to the end
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - likewise
 
 
 def _collect_seldom() -> None:
@@ -129,7 +146,7 @@ def heed_terminate() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _pipe_is_closed(error: OSError) -> bool:
+def pipe_is_closed(error: OSError) -> bool:
     """Whether nobody reads what is written any more. Windows calls that an invalid argument, of no file."""
     closed = error.errno == errno.EINVAL and error.filename is None and sys.platform == "win32"
     return closed or isinstance(error, BrokenPipeError)
@@ -146,7 +163,9 @@ def _write_no_core() -> None:
 
 
 def nobody_reads() -> None:
-    """`batchgen status … | head`: the reader has seen enough, and what is left to say goes nowhere."""
+    """`batchgen status … | head`: the reader has seen enough, and what is left to say goes nowhere. So does what
+    can't be written for another reason: left in its stream, it would fail once more at the very end.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -163,18 +182,25 @@ def document(error: BatchgenError, exit_: Exit) -> int:
     if exit_ is Exit.MANIFEST:
         from batchgen.wording import manifest_error_json
 
-        print_json(manifest_error_json(error))
-        return int(exit_)
-    plan = getattr(error, "plan", None)
-    print_json(error_json(error, exit_, plan.as_json() if plan else None))
+        said = manifest_error_json(error)
+    else:
+        plan = getattr(error, "plan", None)
+        said = error_json(error, exit_, plan.as_json() if plan else None)
+    try:
+        print_json(said)
+    except OSError:
+        nobody_reads()
     return int(exit_)
 
 
 def say(error: BatchgenError) -> None:
     """One sentence, and what to do."""
-    click.echo(f"batchgen: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+    try:
+        click.echo(f"batchgen: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  {error.hint}", err=True)
+    except OSError:
+        nobody_reads()
 
 
 def _speak_utf8() -> None:

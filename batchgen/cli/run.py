@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from batchgen.cli import nobody_reads, say
+from batchgen.cli import nobody_reads, pipe_is_closed, say
 from batchgen.cli import options as shared
-from batchgen.errors import Exit
+from batchgen.errors import Exit, system_says_no
 
 
 @click.command("run", no_args_is_help=True)
@@ -172,16 +172,24 @@ def plan_text(preview: Any) -> str:
 
 
 def end(ended: Any, *, as_json: bool) -> int:
-    """Say how it ended and what to do next. A terminal that is gone changes no exit code."""
+    """Say how it ended and what to do next. A terminal that is gone changes no exit code; but a document that
+    could not be written is no success.
+    """
     from batchgen.status_text import end_text
 
     try:
         for message in ended.stops.values():
             click.echo(message, err=True)
+    except OSError:
+        nobody_reads()
+    try:
         if as_json:
             shared.print_json(ended.status.as_json(ended.exit))
         else:
             click.echo(end_text(ended.status))
-    except OSError:
+    except OSError as error:
         nobody_reads()
+        if as_json and not pipe_is_closed(error):
+            say(system_says_no(error))
+            return int(ended.exit) or int(Exit.USAGE)
     return int(ended.exit)

@@ -74,8 +74,8 @@ def test_a_document_is_json_in_every_encoding(desk: Desk) -> None:
 
 
 def test_a_pipe_that_nobody_reads_is_known_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli._pipe_is_closed(BrokenPipeError())
-    assert not cli._pipe_is_closed(OSError(22, "Invalid argument"))
+    assert cli.pipe_is_closed(BrokenPipeError())
+    assert not cli.pipe_is_closed(OSError(22, "Invalid argument"))
     monkeypatch.setattr(cli.sys, "platform", "win32")
-    assert cli._pipe_is_closed(OSError(22, "Invalid argument"))
-    assert not cli._pipe_is_closed(OSError(22, "Invalid argument", "COM1"))
+    assert cli.pipe_is_closed(OSError(22, "Invalid argument"))
+    assert not cli.pipe_is_closed(OSError(22, "Invalid argument", "COM1"))

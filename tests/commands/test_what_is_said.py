@@ -76,6 +76,40 @@ def test_a_reader_that_has_seen_enough_changes_no_exit_code(desk: Desk) -> None:
             assert b"Exception" not in ran.stderr
 
 
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell that closes streams")
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("<&-", 2), ("2>&-", 2), ("--yes >&- 2>&- <&-", 0),
+     ("--yes --json >&-", 2), ("--yes --json <&-", 0)],
+)  # fmt: skip
+def test_a_stream_that_is_closed_is_as_good_as_a_terminal_that_is_not_there(
+    desk: Desk, ending: str, code: int
+) -> None:
+    """Nothing breaks off, and 1 is not said: that means jobs without a video."""
+    with desk.service() as service:
+        desk.jobs("shots.csv", "one")
+        line = f'"{sys.executable}" -m batchgen run shots.csv {ending}'
+        ran = subprocess.run(["/bin/sh", "-c", line], check=False, capture_output=True, timeout=60)
+        assert ran.returncode == code
+        assert b"Traceback" not in ran.stderr
+        assert len(service.audit().tasks) == (1 if code == 0 else 0), "refused before anything is bought"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["run shots.csv --yes", "status outputs/shots", "run shots.csv --dry-run"])
+def test_a_document_that_can_t_be_written_is_no_success(desk: Desk, command: str) -> None:
+    with desk.service():
+        desk.jobs("shots.csv", "one")
+        assert desk.give("run", "shots.csv", "--yes", "--json").exit == 0
+        with open("/dev/full", "wb") as full:
+            line = [*PROGRAM, *command.split(), "--json"]
+            ran = subprocess.run(line, check=False, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert ran.returncode == 2
+    assert b"No space left" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert b"Exception" not in ran.stderr
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see when it listens")
 def test_a_program_that_is_told_to_end_before_it_submits_leaves_with_130() -> None:
     """A job scheduler's SIGTERM means the same as Ctrl-C, whatever the command is about."""

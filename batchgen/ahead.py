@@ -17,10 +17,13 @@ from batchgen.ledger import CapReached, Ledger, Store, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.people import note
 from batchgen.ledger.rows import knows_task
-from batchgen.ledger.store import ledger_path, meta_value, set_meta_value
+from batchgen.ledger.store import check_service, ledger_path, meta_value, set_meta_value
+from batchgen.ledger.traces import check_not_behind, ledger_missing, tasks_told
 from batchgen.plan import Decision, Plan, Selection
 from batchgen.pricing import PriceTable
 from batchgen.secret import Secret
+
+SANDBOX_SERVICE = "sandbox"
 
 
 class ManifestProblems(ManifestError):
@@ -93,9 +96,14 @@ def look_ahead(
     paths: Sequence[Path | str], out: Path, prices: PriceTable, config: Config, options: RunOptions
 ) -> Preview:
     """Read and check everything, and work out the plan; opens no connection and writes nothing."""
-    store = Store.read(out) if ledger_path(out).exists() else None
+    told = tasks_told(out)
+    store = _store_of(out)
     try:
         with _reading(store) as connection:
+            if connection is not None:
+                name = service_name(config, sandbox=options.sandbox)
+                check_service(connection, out, name)
+                check_not_behind(connection, out, name, told)
             knows = None if connection is None else lambda task_id: knows_task(connection, task_id)
             found = survey(paths, options.read, prices, known_task_ids=knows)
             if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
@@ -119,6 +127,20 @@ def look_ahead(
     cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
     counted = credits.counted if credits else 0
     return Preview(out, found, plan, cap, None if cap is None else cap - counted, known, options.limit)
+
+
+def service_name(config: Config, *, sandbox: bool) -> str:
+    """The name under which a ledger knows its service."""
+    return SANDBOX_SERVICE if sandbox else config.base_url
+
+
+def _store_of(out: Path) -> Store | None:
+    """The ledger of `out`; None where there is none yet. Raises LedgerError where one is gone."""
+    if ledger_path(out).exists():
+        return Store.read(out)
+    if lost := ledger_missing(out):
+        raise lost
+    return None
 
 
 def _all_new(found: Survey) -> Plan:

@@ -12,7 +12,8 @@ from batchgen.config import FILE, KEY_VARIABLE, Config, key_from_environment
 from batchgen.errors import BatchgenError
 from batchgen.ledger.audit import violations
 from batchgen.ledger.lock import NETWORK_FILE_SYSTEMS, file_system_of, is_running
-from batchgen.ledger.store import Store, warn_old_sqlite
+from batchgen.ledger.store import Store, meta_value, warn_old_sqlite
+from batchgen.ledger.traces import check_not_behind, tasks_told
 
 #: Less free room than this is worth saying, in bytes.
 LOW_DISK = 2_000_000_000
@@ -54,10 +55,12 @@ def _settings() -> Iterator[tuple[bool, str]]:
 
 def _ledger(out: Path) -> Iterator[tuple[bool, str]]:
     try:
+        told = tasks_told(out)
         with Store.read(out) as store, store.begin() as connection:
+            check_not_behind(connection, out, str(meta_value(connection, "service")), told)
             broken = violations(connection, running=is_running(out))
     except BatchgenError as error:
-        yield False, error.message
+        yield False, " ".join(filter(None, (error.message, error.hint)))
         return
     yield not broken, f"the ledger in {out} " + ("keeps its promises" if not broken else "is not in order:")
     for sentence in broken:

@@ -9,7 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from batchgen.ahead import Preview, RunOptions, look_ahead, over_cap, take_in
+from batchgen.ahead import (
+    SANDBOX_SERVICE,
+    Preview,
+    RunOptions,
+    look_ahead,
+    over_cap,
+    service_name,
+    take_in,
+)
 from batchgen.board import Board, Stop
 from batchgen.check import find_manifests
 from batchgen.config import KEY_VARIABLE, Config, key_from_environment
@@ -27,7 +35,6 @@ from batchgen.progress import Progress
 from batchgen.secret import Secret
 from batchgen.status import Status
 
-SANDBOX_SERVICE = "sandbox"
 #: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
 MOST_ON_A_PAGE = 100_000
 
@@ -90,7 +97,7 @@ def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[st
         state = out / "sandbox"
         state.mkdir(parents=True, exist_ok=True)
         with SandboxServer(options.sandbox_options or Options(), state_dir=state) as server:
-            yield server.base_url, Secret(server.key), SANDBOX_SERVICE
+            yield server.base_url, Secret(server.key), service_name(config, sandbox=True)
         return
     key = key_from_environment() or options.ask_key()
     if key is None:
@@ -99,7 +106,7 @@ def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[st
             code="no_key",
             hint=f"Set the environment variable {KEY_VARIABLE}, or try it without a key: add --sandbox.",
         )
-    yield config.base_url, key, config.base_url
+    yield config.base_url, key, service_name(config, sandbox=False)
 
 
 def work(

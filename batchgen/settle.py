@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchgen.ahead import SANDBOX_SERVICE
 from batchgen.entries import person
 from batchgen.errors import UsageError
-from batchgen.flow import SANDBOX_SERVICE
 from batchgen.ledger import Ledger, Store, people
 from batchgen.ledger.people import Doubt
 from batchgen.ledger.store import meta_value

@@ -25,8 +25,9 @@ from batchgen.ledger import attempts, rows, tasks, views
 from batchgen.ledger.attempts import Attempt, CapReached, Ended
 from batchgen.ledger.lock import RunLock, owner_name, refuse_network_file_system
 from batchgen.ledger.spill import FILE as SPILL_FILE
-from batchgen.ledger.spill import Spill, import_spill
+from batchgen.ledger.spill import Spill, import_spill, spill_files
 from batchgen.ledger.store import Store, set_meta_value, unreadable
+from batchgen.ledger.traces import check_not_behind, ledger_behind, tasks_told
 from batchgen.ledger.writer import InlineWriter, Writer
 
 T = TypeVar("T")
@@ -55,7 +56,8 @@ class Ledger:
     def open(cls, out: Path, service: str, *, inline: bool = False) -> "Ledger":
         """Take the run lock of `out`, open or make its ledger, and recover what a crash left.
 
-        Raises LedgerBusy while another run works there, LedgerError when it belongs to another service.
+        Raises LedgerBusy while another run works there, LedgerError when it belongs to another service, or when it
+        is gone or older than what `out` says was paid.
         """
         out.mkdir(parents=True, exist_ok=True)
         refuse_network_file_system(out)
@@ -64,11 +66,14 @@ class Ledger:
         try:
             store = Store.write(out, service)
             with store.begin() as connection:
-                import_spill(connection, out, service)
+                if homeless := import_spill(connection, out, service):
+                    raise ledger_behind(out, SPILL_FILE, homeless)
+                check_not_behind(connection, out, service, tasks_told(out))
                 recovered = attempts.recover(connection, time.time())
                 owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
                 set_meta_value(connection, "owner", owner)
-            (out / SPILL_FILE).unlink(missing_ok=True)
+            for path in spill_files(out):
+                path.unlink(missing_ok=True)
             ledger = cls(out, service, store, lock, inline=inline)
             ledger.recovered = recovered
         except BaseException:

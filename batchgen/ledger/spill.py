@@ -6,6 +6,7 @@ disk; each line is written synchronously. The next start imports it before anyth
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,18 +59,30 @@ class Spill:
             self.path.unlink(missing_ok=True)
 
 
-def import_spill(connection: sa.Connection, out: Path, service: str) -> int:
-    """Bring spilled ids into the ledger. Returns how many were new; the file goes after the commit."""
-    path = out / FILE
-    if not path.exists():
-        return 0
-    return sum(
-        _import(connection, kept, service) for line in path.read_bytes().splitlines() if (kept := _read(line))
-    )
+def spill_files(out: Path) -> list[Path]:
+    """The spill files that runs left in `out`."""
+    return sorted(out.glob(FILE + "*"))
+
+
+def spilled(out: Path) -> Iterator[tuple[Path, "Kept"]]:
+    """What runs spilled, and the file that it stands in."""
+    for path in spill_files(out):
+        for line in path.read_bytes().splitlines():
+            if kept := _read(line):
+                yield path, kept
+
+
+def import_spill(connection: sa.Connection, out: Path, service: str) -> list[str]:
+    """Bring spilled ids into the ledger; the files may go after the commit.
+
+    Returns the ids that found no place: this ledger does not know their attempts, so it is an older copy. Then
+    the files must stay.
+    """
+    return [kept.task_id for _, kept in spilled(out) if not _import(connection, kept, service)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """One line: an accepted attempt."""
 
     attempt_id: int
@@ -78,26 +91,27 @@ class _Kept:
     at: float
 
 
-def _read(line: bytes) -> _Kept | None:
+def _read(line: bytes) -> Kept | None:
     """A line of the file; None for blanks, and for a line that a crash cut: its attempt stays in doubt."""
     try:
         said = json.loads(line)
-        return _Kept(int(said["attempt_id"]), str(said["task_id"]), int(said["charged"]), float(said["at"]))
+        return Kept(int(said["attempt_id"]), str(said["task_id"]), int(said["charged"]), float(said["at"]))
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _import(connection: sa.Connection, kept: _Kept, service: str) -> bool:
+def _import(connection: sa.Connection, kept: Kept, service: str) -> bool:
+    """Whether the ledger knows the task now."""
     found = connection.execute(
         sa.select(attempt.c.job_no, attempt.c.price, attempt.c.outcome).where(
             attempt.c.attempt_id == kept.attempt_id
         )
     ).one_or_none()
-    if found is None or found.outcome not in (None, OutcomeKind.IN_DOUBT):
-        return False
     known = connection.execute(
         sa.select(task.c.task_no).where(task.c.service == service, task.c.task_id == kept.task_id)
     ).first()
+    if found is None or found.outcome not in (None, OutcomeKind.IN_DOUBT):
+        return known is not None
     outcome, state, code, words = OutcomeKind.ACCEPTED, State.SUBMITTED, "", ""
     if known is not None:
         outcome, state, code, words = OutcomeKind.IN_DOUBT, State.IN_DOUBT, KNOWN_TASK_ID, known_words(kept.task_id)

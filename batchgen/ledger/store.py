@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from batchgen.errors import LedgerError, LedgerWriteError
 from batchgen.ledger.tables import FORMAT_VERSION, account, meta, metadata
+from batchgen.ledger.traces import ledger_missing
 
 FILE = "ledger.sqlite3"
 
@@ -67,15 +68,19 @@ class Store:
 
     @classmethod
     def write(cls, out: Path, service: str) -> "Store":
-        """Open or make the ledger of `out` for `service`. The caller holds the run lock."""
+        """Open the ledger of `out` for `service`, or make it where nothing was paid yet. The caller holds the run
+        lock.
+        """
         path = ledger_path(out)
         try:
             if not path.exists():
+                if lost := ledger_missing(out):
+                    raise lost
                 _make(path, service)
             store = cls(path, _engine(path, read_only=False), read_only=False)
             try:
                 with store.begin() as connection:
-                    _check(connection, path, service)
+                    check_service(connection, out, service)
             except BaseException:
                 store.close()
                 raise
@@ -92,7 +97,7 @@ class Store:
         """Open the ledger of `out` read-only."""
         path = ledger_path(out)
         if not path.exists():
-            raise LedgerError(
+            raise ledger_missing(out) or LedgerError(
                 f'There is no ledger in the folder "{out}".',
                 code="no_ledger",
                 hint="Name the folder that a run wrote to, for example outputs/examples.",
@@ -175,14 +180,15 @@ def _make(path: Path, service: str) -> None:
             os.close(folder)
 
 
-def _check(connection: sa.Connection, path: Path, service: str) -> None:
-    _check_format(meta_value(connection, "format_version"), path)
+def check_service(connection: sa.Connection, out: Path, service: str) -> None:
+    """Raise LedgerError when the ledger of `out` has another format, or belongs to another service."""
+    _check_format(meta_value(connection, "format_version"), ledger_path(out))
     known = meta_value(connection, "service")
     if known != service:
         same = "Add --sandbox" if known == "sandbox" else f"Add --base-url {known}"
         same = "Leave --sandbox out" if service == "sandbox" else same
         raise LedgerError(
-            f"The ledger in {path.parent} belongs to {known}, not to {service}.",
+            f"The ledger in {out} belongs to {known}, not to {service}.",
             code="other_service",
             hint=f"{same} to go on there, or name another folder with --out.",
         )

@@ -5,13 +5,16 @@ from typing import NoReturn
 
 from batchgen.errors import UsageError
 
+#: Every answer is redacted before it is read: a key that is a short word, such as `task`, would tear ids and URLs.
+SHORTEST = 8
+
 
 class Secret:
     """A key without a face: no repr, text, format, pickle, copy into a log or a traceback.
 
     `reveal` is the one way to the value; the border to HTTP and the redaction of output call it. Raises
-    UsageError for a key that can't stand in a header (blank, line breaks, not ASCII); the message never
-    holds the value.
+    UsageError for a key that can't stand in a header (blank, line breaks, not ASCII) or is too short to be one;
+    the message never holds the value.
     """
 
     __slots__ = ("_value",)
@@ -23,6 +26,12 @@ class Secret:
                 "The API key is blank or holds characters that no key has.",
                 code="bad_key_text",
                 hint="Copy the key again, without quotes, blanks or line breaks.",
+            )
+        if len(value) < SHORTEST:
+            raise UsageError(
+                f"The API key has fewer than {SHORTEST} characters: that is no key.",
+                code="bad_key_text",
+                hint="Copy the whole key again.",
             )
         self._value = value
 

@@ -39,6 +39,15 @@ def test_a_key_that_no_header_can_hold_is_refused_without_repeating_it(text: str
     assert not text.strip() or text not in str(refusal.value)
 
 
+@pytest.mark.parametrize("text", ["task", "sk", " sk-1234 "])
+def test_a_key_that_is_a_short_word_is_refused(text: str) -> None:
+    """Redacted everywhere, it would tear task ids and addresses: a paid task would be lost."""
+    with pytest.raises(UsageError, match="fewer than 8 characters") as refusal:
+        Secret(text)
+    assert text.strip() not in str(refusal.value)
+    assert Secret("sk-12345").reveal() == "sk-12345"
+
+
 def test_a_text_is_redacted() -> None:
     assert Secret(KEY).redacted(f"key {KEY} and {KEY}") == "key [key] and [key]"
     assert Secret(KEY).redacted_bytes(KEY.encode()) == b"[key]"

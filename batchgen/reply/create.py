@@ -1,7 +1,7 @@
 """The answer to a POST -> Outcome: the one table of what is known after an attempt.
 
-Tried in this order: words about keys and credits, then the body's own error, then the status. Whatever is not
-in the table is in doubt: a doubt costs a person a look, a mistake costs money.
+Tried in this order: a live task under an error status, words about keys and credits, the body's own error, the
+status. Whatever is not in the table is in doubt: a doubt costs a person a look, a mistake costs money.
 """
 
 import re
@@ -26,7 +26,18 @@ from batchgen.reply.complaint import Complaint, complaint_of, error_text
 REJECTED = frozenset({400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431})
 #: Cloudflare's statuses for an origin that it never reached.
 UNREACHED = frozenset({521, 523, 525, 526})
-_LIVE_WORDS = frozenset({"pending", "queued", "processing", "running", "in_progress", "submitted", "success"})
+#: Words, and where they stand, by which a body is a task that the service works on.
+_LIVE_WORDS = frozenset(
+    {
+        "pending", "queued", "queuing", "in queue", "waiting", "submitted", "created", "starting",
+        "processing", "running", "generating", "in progress", "success",
+    }
+)  # fmt: skip
+_LIVE_PLACES: tuple[tuple[str | int, ...], ...] = tuple(
+    (*layer, key)
+    for layer in ((), ("data",), ("data", 0), ("task",), ("data", "task"))
+    for key in ("status", "state", "task_status")
+)
 
 
 def never(_task_id: str) -> bool:
@@ -43,10 +54,15 @@ def outcome(answer: Answer, *, known_id: Callable[[str], bool] = never, idempote
     status = answer.status
     if 200 <= status <= 299:
         return _of_2xx(answer, known_id)
-    if 400 <= status <= 499:
-        return _of_4xx(answer, known_id, idempotent)
     if 500 <= status <= 599:
         return _of_5xx(answer)
+    if _is_live_task(parsed_or_none(answer.body)):
+        if status == 409 and idempotent:
+            return _of_repeat(answer, known_id)
+        said = "an error status with a task in the body"
+        return _told(answer, OutcomeKind.IN_DOUBT, "contradiction", said)
+    if 400 <= status <= 499:
+        return _of_4xx(answer, known_id, idempotent)
     if status in (307, 308):
         where = one_line(answer.headers.get("location", ""), 200)
         return _told(answer, OutcomeKind.REFUSED, "redirect", f"redirected to {where}; redirects are not followed")
@@ -111,9 +127,6 @@ def _of_4xx(answer: Answer, known_id: Callable[[str], bool], idempotent: bool) -
     if status in (401, 402):
         code = "bad_key" if status == 401 else "insufficient_credits"
         return _told(answer, OutcomeKind.REFUSED, code, message)
-    if _is_live_task(body) and status != 409:
-        said = "an error status with a task in the body"
-        return _told(answer, OutcomeKind.IN_DOUBT, "contradiction", said)
     if status in (425, 429):
         return _told(answer, OutcomeKind.THROTTLED, f"http_{status}", message, throttle=_kind(complaint))
     if status in REJECTED or status == 403:
@@ -149,7 +162,8 @@ def _of_5xx(answer: Answer) -> Outcome:
     status = answer.status
     body = parsed_or_none(answer.body)
     message = error_text(body).message or _page_text(answer)
-    if status == 503 and isinstance(body, dict) and _says_when(answer) and not task_id_of(body):
+    no_task = isinstance(body, dict) and not task_id_of(body) and not _is_live_task(body)
+    if status == 503 and no_task and _says_when(answer):
         return _told(answer, OutcomeKind.THROTTLED, "http_503", message, throttle="unavailable")
     if status in UNREACHED and made_by_cloudflare(answer):
         return _told(answer, OutcomeKind.NOT_SENT, f"http_{status}", message)
@@ -179,9 +193,12 @@ def _kind(complaint: Complaint) -> str:
 
 def _is_live_task(body: Any) -> bool:
     """A body that is a task and no error: under an error status the two contradict each other."""
-    if not isinstance(body, dict) or not task_id_of(body) or complaint_of(body) is not None:
+    if not (task_id_of(body) or request_id_of(body)) or complaint_of(body) is not None:
         return False
-    return body.get("object") == "video.generation.task" or body.get("status") in _LIVE_WORDS
+    if at(body, ("object",)) == "video.generation.task":
+        return True
+    said = (at(body, place) for place in _LIVE_PLACES)
+    return any(isinstance(word, str) and words.plain(word) in _LIVE_WORDS for word in said)
 
 
 def made_by_cloudflare(answer: Answer) -> bool:

@@ -16,7 +16,6 @@ from batchgen.job import InvalidRow, Job
 from batchgen.ledger import CapReached, Ledger, Store, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.people import note
-from batchgen.ledger.rows import knows_task
 from batchgen.ledger.store import check_service, ledger_path, meta_value, set_meta_value
 from batchgen.ledger.traces import check_not_behind, ledger_missing, tasks_told
 from batchgen.plan import Decision, Plan, Selection
@@ -104,7 +103,7 @@ def look_ahead(
                 name = service_name(config, sandbox=options.sandbox)
                 check_service(connection, out, name)
                 check_not_behind(connection, out, name, told)
-            knows = None if connection is None else lambda task_id: knows_task(connection, task_id)
+            knows = intake.knows(connection)
             found = survey(paths, options.read, prices, known_task_ids=knows)
             if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
                 raise ManifestProblems(found)
@@ -220,7 +219,7 @@ def take_in(
             paths,
             options.read,
             prices,
-            known_task_ids=lambda task_id: knows_task(connection, task_id),
+            known_task_ids=intake.knows(connection),
             surveyed=preview.survey,
         )
         plan = intake.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)

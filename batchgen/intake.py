@@ -4,7 +4,7 @@ Both walk the rows once and decide alike. A row whose id is new but whose conten
 that no row has any more is only known at the end of the walk: it takes that task over (*renamed*).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import sqlalchemy as sa
 
@@ -48,6 +48,11 @@ def unchanged(connection: sa.Connection, invalid: int) -> Plan:
             continue
         plan.add(decide("same", Known(0, "", "same", state, 1, 0)), scene, price, jobs)
     return plan
+
+
+def knows(connection: sa.Connection | None) -> Callable[[str], bool]:
+    """Whether a task was bought in this OUT. Where there is no ledger yet, none was."""
+    return lambda task_id: connection is not None and rows.knows_task(connection, task_id)
 
 
 def next_position(connection: sa.Connection) -> int:

@@ -1,5 +1,7 @@
 """`batchgen validate` and `batchgen estimate`: everything about manifests that costs nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,7 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
 
     With --max-credits it leaves with 4 when more than that is still to pay.
     """
+    from batchgen import intake
     from batchgen.check import find_manifests, survey
     from batchgen.pricing import PriceTable
     from batchgen.wording import estimate_json, estimate_markdown, estimate_text, validate_json, validate_text
@@ -80,9 +83,11 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         options = _read_options(flags)
         prices = PriceTable.load(config.prices)
         paths = find_manifests(manifests)
-        found = survey(paths, options, prices, by=flags["by"])
-        _check_by(found)
-        paid, to_pay = _paid(paths, options, prices, found, flags["out"])
+        with _ledger_of(flags["out"]) as connection:
+            knows = None if connection is None else intake.knows(connection)
+            found = survey(paths, options, prices, by=flags["by"], known_task_ids=knows)
+            _check_by(found)
+            paid, to_pay = _paid(paths, options, prices, found, connection)
     except BatchgenError as error:
         if format_ != "json":
             raise
@@ -124,24 +129,27 @@ def _check_by(found: Any) -> None:
         )
 
 
-def _paid(paths: Any, options: Any, prices: Any, found: Any, out: Path | None) -> tuple[Any, Any]:
-    """(jobs, credits) that OUT has paid for already, and what is left to pay."""
+@contextmanager
+def _ledger_of(out: Path | None) -> Iterator[Any]:
+    """A connection to OUT's ledger; None where no OUT is named."""
     if out is None:
+        yield None
+        return
+    from batchgen.ledger import Store
+
+    with Store.read(out) as store, store.begin() as connection:
+        yield connection
+
+
+def _paid(paths: Any, options: Any, prices: Any, found: Any, connection: Any) -> tuple[Any, Any]:
+    """(jobs, credits) that OUT has paid for already, and what is left to pay."""
+    if connection is None:
         return (0, 0), (found.valid, found.credits)
     from batchgen import intake
     from batchgen.check import jobs
-    from batchgen.ledger import Store
-    from batchgen.ledger.rows import knows_task
     from batchgen.plan import Selection
 
-    with Store.read(out) as store, store.begin() as connection:
-        items = jobs(
-            paths,
-            options,
-            prices,
-            known_task_ids=lambda task_id: knows_task(connection, task_id),
-            surveyed=found,
-        )
-        plan = intake.preview(connection, items, Selection())
+    items = jobs(paths, options, prices, known_task_ids=intake.knows(connection), surveyed=found)
+    plan = intake.preview(connection, items, Selection())
     paid, submit = plan.already_paid, plan.to_submit
     return (paid.jobs, paid.credits), (submit.jobs, submit.credits)

@@ -80,6 +80,8 @@ class Preview:
     room: int | None
     taken_in: bool = False
     limit: int | None = None
+    #: The cap that the ledger has; None where it has none, or there is no ledger.
+    stored_cap: int | None = None
 
     @property
     def fits(self) -> bool:
@@ -125,7 +127,19 @@ def look_ahead(
             store.close()
     cap = config.max_credits.credits if config.max_credits.said else credits.cap if credits else None
     counted = credits.counted if credits else 0
-    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known, options.limit)
+    stored = credits.cap if credits else None
+    return Preview(out, found, plan, cap, None if cap is None else cap - counted, known, options.limit, stored)
+
+
+def cap_notes(preview: Preview, origin: str) -> Iterator[str]:
+    """Where the cap holds less than it seems; `origin` is where its setting comes from."""
+    before, now = preview.stored_cap, preview.cap
+    if before is not None and origin != "--max-credits" and (now is None or now > before):
+        what = "takes away" if now is None else f"raises to {now:,}"
+        yield f"Note: max_credits ({origin}) {what} the cap of {before:,} credits that {preview.out} has."
+    if now is not None and (free := preview.plan.prices[0]):
+        has = "job has" if free == 1 else "jobs have"
+        yield f"Note: {free:,} {has} a price of 0 in the price table: the cap does not limit them."
 
 
 def service_name(config: Config, *, sandbox: bool) -> str:
@@ -188,10 +202,13 @@ def _nothing_selected(selection: Selection) -> ManifestError:
 def over_cap(preview: Preview) -> OverCap:
     wanted, room = preview.needed, max(0, preview.room or 0)
     what = "The plan" if preview.limit is None else f"A run of {preview.limit:,} jobs"
+    hint = "Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit."
+    if preview.cap != preview.stored_cap:
+        hint += " The cap was not stored: name it in the next run too."
     return OverCap(
         f"{what} needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
         preview.plan,
-        hint="Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit.",
+        hint=hint,
     )
 
 
@@ -266,6 +283,6 @@ def change_cap(connection: Any, cap: int | None) -> None:
         raise CapError(
             f"{before.counted:,} credits are spent or reserved already, more than the cap of {cap:,}.",
             code="cap_below_spent",
-            hint="Nothing was submitted. Name a higher cap, or none.",
+            hint="Nothing was submitted. Name a higher cap, or none; `batchgen collect` gets what is paid for.",
         ) from None
     note(connection, person(), "cap", was=before.cap, now=cap)

@@ -13,6 +13,7 @@ from batchgen.ahead import (
     SANDBOX_SERVICE,
     Preview,
     RunOptions,
+    cap_notes,
     look_ahead,
     over_cap,
     service_name,
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     out = out_for(arguments, paths, options.out, sandbox=options.sandbox)
     prices = PriceTable.load(config.prices)
     preview = look_ahead(paths, out, prices, config, options)
-    for sentence in preview.survey.notes:
+    for sentence in (*preview.survey.notes, *cap_notes(preview, config.origins.get("max_credits", ""))):
         options.tell(sentence)
     if not preview.fits and not options.fill_cap:
         raise over_cap(preview)

@@ -108,7 +108,7 @@ class Api:
         )
         try:
             answer = await self._answer(await self._posts.open(exchange))
-            return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent)
+            return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent, sent=body)
         except NotConnected as exc:
             return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
         except (Exception, asyncio.CancelledError) as exc:

@@ -1,11 +1,13 @@
 """The error part of an answer: is there one, and what does it say."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.reply import words
 from batchgen.reply.body import at, one_line, task_id_of, unfolded
+from batchgen.reply.echo import without_echo
 
 _FINE = {"", "success", "successful", "succeeded", "ok", "accepted", "created", "true", "null", "none"}
 _SAID = (
@@ -43,6 +45,10 @@ class Complaint:
 
     def says_only(self, pattern: re.Pattern[str]) -> bool:
         return any(pattern.fullmatch(text) for text in self.said)
+
+    def without_echo(self, texts: Sequence[str]) -> "Complaint":
+        """The same without what it repeats of the request; `message` stays whole."""
+        return replace(self, said=tuple(without_echo(said, texts) for said in self.said))
 
     @property
     def no_credits(self) -> bool:

@@ -21,6 +21,7 @@ from batchgen.reply.body import (
     task_id_of,
 )
 from batchgen.reply.complaint import Complaint, complaint_of, error_text
+from batchgen.reply.echo import texts_of
 
 #: Statuses by which a service says that it did not do what was asked.
 REJECTED = frozenset({400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431})
@@ -45,15 +46,18 @@ def never(_task_id: str) -> bool:
     return False
 
 
-def outcome(answer: Answer, *, known_id: Callable[[str], bool] = never, idempotent: bool = False) -> Outcome:
+def outcome(
+    answer: Answer, *, known_id: Callable[[str], bool] = never, idempotent: bool = False, sent: bytes = b""
+) -> Outcome:
     """What is known after one POST that was answered in full.
 
     `known_id` says whether a task id is in the ledger already; `idempotent` that the service is configured
-    to honour Idempotency-Key. Never raises.
+    to honour Idempotency-Key. `sent` is the body of the POST: what the answer quotes of it is not the service's
+    word. Never raises.
     """
     status = answer.status
     if 200 <= status <= 299:
-        return _of_2xx(answer, known_id)
+        return _of_2xx(answer, known_id, sent)
     if 500 <= status <= 599:
         return _of_5xx(answer)
     if _is_live_task(parsed_or_none(answer.body)):
@@ -62,14 +66,14 @@ def outcome(answer: Answer, *, known_id: Callable[[str], bool] = never, idempote
         said = "an error status with a task in the body"
         return _told(answer, OutcomeKind.IN_DOUBT, "contradiction", said)
     if 400 <= status <= 499:
-        return _of_4xx(answer, known_id, idempotent)
+        return _of_4xx(answer, known_id, idempotent, sent)
     if status in (307, 308):
         where = one_line(answer.headers.get("location", ""), 200)
         return _told(answer, OutcomeKind.REFUSED, "redirect", f"redirected to {where}; redirects are not followed")
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", _page_text(answer))
 
 
-def _of_2xx(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
+def _of_2xx(answer: Answer, known_id: Callable[[str], bool], sent: bytes) -> Outcome:
     try:
         body = parse(answer.body)
     except Unreadable as why:
@@ -79,6 +83,7 @@ def _of_2xx(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
     if complaint is not None:
         if task_id:
             return _told(answer, OutcomeKind.IN_DOUBT, "error_with_id", complaint.message)
+        complaint = complaint.without_echo(texts_of(sent))
         return _by_words(answer, complaint) or _of_body_error(answer, complaint)
     task_id = task_id or request_id_of(body)
     if not task_id:
@@ -117,10 +122,10 @@ def _accepted(answer: Answer, body: Any, task_id: str, known_id: Callable[[str],
     )
 
 
-def _of_4xx(answer: Answer, known_id: Callable[[str], bool], idempotent: bool) -> Outcome:
+def _of_4xx(answer: Answer, known_id: Callable[[str], bool], idempotent: bool, sent: bytes) -> Outcome:
     status = answer.status
     body = parsed_or_none(answer.body)
-    complaint = error_text(body)
+    complaint = error_text(body).without_echo(texts_of(sent))
     if (told := _by_words(answer, complaint)) is not None:
         return told
     message = complaint.message or _page_text(answer)

@@ -16,7 +16,8 @@ NEVER_FOR_5XX = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.REFUSED
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_answer_means_what_its_folder_says(case: Case) -> None:
-    said = outcome(case.answer, known_id=lambda _id: "known" in case.marks, idempotent="idempotent" in case.marks)
+    known, sent = "known" in case.marks, case.marks.get("sent", "").encode()
+    said = outcome(case.answer, known_id=lambda _id: known, idempotent="idempotent" in case.marks, sent=sent)
     assert said.kind.value == case.folder, said
     assert said.code
     assert said.status == case.answer.status

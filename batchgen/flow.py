@@ -144,6 +144,8 @@ def finish(
         write_report_html(out)
     with Store.read(out) as store, store.begin() as connection:
         status = Status.of(connection, out)
+    if status.all_ended:  # a refusal on the way that kept nothing from its end is no reason
+        stops = {why: message for why, message in stops.items() if why is not Stop.REFUSED}
     exit_ = status.exit(
         stops, no_wait=not options.wait, no_download=not options.download, selected_only=selected_only
     )

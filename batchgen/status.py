@@ -74,6 +74,12 @@ class Status:
     def waiting(self) -> int:
         return sum(self.states.get(state, 0) for state in WAITING)
 
+    @property
+    def all_ended(self) -> bool:
+        """Whether nothing is left to submit, to wait for or to settle."""
+        open_ = WAITING | {State.IN_DOUBT, State.SUBMITTING}
+        return not self.pending and not any(self.states.get(state) for state in open_)
+
     def exit(
         self,
         stops: Iterable[Stop] = (),

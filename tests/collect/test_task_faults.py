@@ -218,3 +218,15 @@ def test_a_key_that_dies_while_tasks_run_ends_with_6_and_another_key_goes_on(
     monkeypatch.setenv("BATCHGEN_API_KEY", "sk-new-0123456789abcdef")
     assert batch.collect().exit == 0
     batch.check()
+
+
+def test_a_single_refused_look_is_no_reason_when_everything_came_to_its_end(start: Start) -> None:
+    """One 401 among good answers: every job has its video, so the run ends with 0 and says nothing of the key."""
+    batch = start(3, faults=("get-401:#2",))
+    assert batch.run("--no-wait").exit == 0
+    ended = batch.collect()
+    assert batch.audit.get_statuses[401] == 1
+    assert ended.states == {"succeeded": 3}
+    assert ended.exit == 0
+    assert "API key" not in ended.err
+    batch.check()

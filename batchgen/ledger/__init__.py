@@ -123,7 +123,8 @@ class Ledger:
     async def end(self, attempt: Attempt, outcome: Outcome, at: float) -> Outcome:
         """Write an outcome down; returns it, or the doubt that it became (a task id known already).
 
-        When the disk refuses an accepted task, its id goes to the spill file and to the terminal.
+        When the ledger can't take an accepted task, for whatever reason, its id goes to the spill file and to the
+        terminal. Raises LedgerWriteError then, and for every other outcome that could not be written.
         """
         ended = Ended(attempt, outcome, at, self.service)
         failpoint.reached(f"end.{outcome.kind}.before")
@@ -137,10 +138,16 @@ class Ledger:
                 message=attempts.known_words(outcome.task_id),
             )
             await self._writer.write(attempts.end, Ended(attempt, outcome, at, self.service))
-        except LedgerWriteError:
+        except Exception as error:
             if outcome.kind is OutcomeKind.ACCEPTED:
                 self._spill_over(ended)
-            raise
+            if isinstance(error, LedgerWriteError):
+                raise
+            raise LedgerWriteError(
+                f"The ledger could not take what came of job {attempt.job_id}: {error}.",
+                code="ledger_write",
+                hint="Does another batchgen work in the same folder? Wait until it ends, then run again.",
+            ) from error
         failpoint.reached(f"end.{outcome.kind}.after")
         return outcome
 

@@ -6,6 +6,7 @@ disk; each line is written synchronously. The next start imports it before anyth
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from batchgen.ledger.tables import attempt, job, task
 
 FILE = "ledger.spill"
 _SIZE = 1 << 20
+_FLAGS = os.O_RDWR | getattr(os, "O_DSYNC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Spill:
@@ -25,8 +27,7 @@ class Spill:
 
     def __init__(self, out: Path) -> None:
         self.path = out / FILE
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_DSYNC", 0) | getattr(os, "O_BINARY", 0)
-        self._fd = os.open(self.path, flags, 0o600)
+        self._fd = os.open(self.path, _FLAGS | os.O_CREAT, 0o600)
         self._at = 0
         try:
             missing = max(0, _SIZE - os.lseek(self._fd, 0, os.SEEK_END))
@@ -48,14 +49,30 @@ class Spill:
             }
         )
         data = line.encode() + b"\n"
+        if not self._in_place():
+            self._take_another()
         os.lseek(self._fd, self._at, os.SEEK_SET)
         os.write(self._fd, data)
         os.fsync(self._fd)
         self._at += len(data)
 
-    def close(self) -> None:
+    def _in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._fd), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _take_another(self) -> None:
+        """Our file was removed, and perhaps another run has its own there now: write beside it."""
+        path = self.path.with_name(f"{FILE}.{uuid.uuid4().hex}")
+        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         os.close(self._fd)
-        if self._at == 0:
+        self._fd, self.path, self._at = fd, path, 0
+
+    def close(self) -> None:
+        ours = self._in_place()
+        os.close(self._fd)
+        if self._at == 0 and ours:
             self.path.unlink(missing_ok=True)
 
 

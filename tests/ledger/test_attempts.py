@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from till import SERVICE, START, Till, accepted, outcome
 
+from batchgen.errors import LedgerWriteError
 from batchgen.job import WHOLE_CHARGE, OutcomeKind, State
 from batchgen.ledger import CapReached, Ledger
 from batchgen.ledger.rows import pending_page
@@ -54,7 +55,7 @@ def test_an_attempt_ends_once(till: Till, second: OutcomeKind) -> None:
     till.take_in("a")
     attempt = till.begin("a")
     till.end(attempt, accepted("t1"))
-    with pytest.raises(RuntimeError, match="ended twice"):
+    with pytest.raises(LedgerWriteError, match="ended twice"):
         till.end(attempt, outcome(second))
     assert till.credits().charged == 6
 

@@ -162,3 +162,39 @@ def test_where_the_spill_file_has_no_room_nothing_is_begun(till: Till, monkeypat
     with pytest.raises(LedgerWriteError, match="no room"):
         till.begin("a")
     assert till.ledger.credits().reserved == 0
+
+
+def test_an_id_is_not_lost_when_a_second_run_took_the_open_attempt_for_a_doubt(till: Till, capsys) -> None:
+    """Somebody removed the lock of a run that works, and a second run began: the first still reads its answer."""
+    till.take_in("a", "b")
+    attempt, first = till.begin("a"), till.ledger
+    first._lock._path.unlink()
+    with Till(till.out) as second:
+        second.begin("b")
+        assert second.state("a") is State.IN_DOUBT
+        with pytest.raises(LedgerWriteError, match="ended twice"):
+            asyncio.run(first.end(attempt, accepted("t1"), 1.0))
+        assert "t1" in capsys.readouterr().err
+    first.close()
+    till.ledger = Till(till.out).ledger
+    assert till.task("a").task_id == "t1"
+    assert till.state("b") is State.IN_DOUBT
+    assert till.credits().charged == 6
+    assert list(till.out.glob("ledger.spill*")) == []
+
+
+def test_whatever_keeps_the_ledger_from_writing_an_id_it_is_kept(till: Till, capsys) -> None:
+    """Whatever keeps the ledger from writing an accepted task, its id is on disk and on the terminal."""
+    till.take_in("a")
+    attempt = till.begin("a")
+
+    def broken(connection: sa.Connection) -> None:
+        raise ValueError("something nobody thought of")
+
+    sa.event.listen(till.ledger.store.engine, "commit", broken)
+    with pytest.raises(LedgerWriteError, match="nobody thought of"):
+        till.end(attempt, accepted("t1"))
+    sa.event.remove(till.ledger.store.engine, "commit", broken)
+    assert "t1" in capsys.readouterr().err
+    till.crash()
+    assert till.task("a").task_id == "t1"

@@ -41,7 +41,8 @@ BY_CODE: Mapping[str, str] = MappingProxyType(
         "pays for it once more and shows the price first.",
         "paid_lost": "It was paid for, and its task was not found. `batchgen retry {out} --code paid_lost "
         "--buy-again` pays for it once more and shows the price first.",
-        "paid_elsewhere": "The row has a task id from another folder. Run it there, or clear its task_id.",
+        "paid_elsewhere": "The row was bought in another folder. Run it there, or clear its task_id, state and "
+        "error_code to buy it again.",
     }
 )
 

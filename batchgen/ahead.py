@@ -106,7 +106,7 @@ def look_ahead(
                 check_service(connection, out, name)
                 check_not_behind(connection, out, name, told)
             knows = intake.knows(connection)
-            found = survey(paths, options.read, prices, known_task_ids=knows)
+            found = survey(paths, options.read, prices, knows=knows)
             if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
                 raise ManifestProblems(found)
             _check_columns(options.selection, found)
@@ -116,7 +116,7 @@ def look_ahead(
             elif connection is None and not options.selection.conditions:
                 plan = _all_new(found)
             else:
-                items = jobs(paths, options.read, prices, known_task_ids=knows, surveyed=found)
+                items = jobs(paths, options.read, prices, knows=knows, surveyed=found)
                 again = options.resubmit_changed
                 plan = intake.preview(connection, items, options.selection, resubmit_changed=again)
             if plan.unselected and plan.unselected + plan.invalid == plan.rows:
@@ -236,7 +236,7 @@ def take_in(
             paths,
             options.read,
             prices,
-            known_task_ids=intake.knows(connection),
+            knows=intake.knows(connection),
             surveyed=preview.survey,
         )
         plan = intake.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)

@@ -15,7 +15,7 @@ from batchgen.findings import Duplicates, Findings, Survey
 from batchgen.gate import Bulk, Terms
 from batchgen.hashing import content_hash, text_hash
 from batchgen.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
-from batchgen.job import InvalidRow, Job
+from batchgen.job import InvalidRow, Job, Row
 from batchgen.judge import Verdict, judge
 from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
 from batchgen.manifest.source import on_disk
@@ -25,7 +25,7 @@ from batchgen.quick_yaml import quick_yaml
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
 
-Known = Callable[[str], bool]
+Knows = Callable[[Row], bool]
 Paths = Sequence[Path | str]
 
 
@@ -35,10 +35,10 @@ def survey(
     prices: PriceTable,
     *,
     by: str | None = None,
-    known_task_ids: Known | None = None,
+    knows: Knows | None = None,
 ) -> Survey:
     """Read, validate and price everything. Bad files and bad rows are in the answer, never an exception."""
-    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, known_task_ids, by)
+    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, knows, by)
     with ThreadPoolExecutor(1, "batchgen-digest") as aside:
         digest = _Digest(aside, options, prices)
         sieve, first = Sieve(), Findings(by)
@@ -66,7 +66,7 @@ def jobs(
     options: ReadOptions,
     prices: PriceTable,
     *,
-    known_task_ids: Known | None = None,
+    knows: Knows | None = None,
     surveyed: Survey | None = None,
 ) -> Iterator[Job | InvalidRow]:
     """Every row in the manifests' order, with its job id. `surveyed` saves finding repeated rows again.
@@ -74,16 +74,16 @@ def jobs(
     A row that another manifest has, mended, under the same id is left out.
     """
     if surveyed is None:
-        surveyed = survey(paths, options, prices, known_task_ids=known_task_ids)
-    for verdict in verdicts(paths, options, prices, known_task_ids, surveyed):
+        surveyed = survey(paths, options, prices, knows=knows)
+    for verdict in verdicts(paths, options, prices, knows, surveyed):
         yield verdict.job()
 
 
 def verdicts(
-    paths: Paths, options: ReadOptions, prices: PriceTable, known_task_ids: Known | None, surveyed: Survey
+    paths: Paths, options: ReadOptions, prices: PriceTable, knows: Knows | None, surveyed: Survey
 ) -> Iterator[Verdict]:
     """Every row that counts, judged and named."""
-    reading = _Reading(paths, options, prices, known_task_ids)
+    reading = _Reading(paths, options, prices, knows)
     names = JobIds(surveyed.identities)
     for path in dict.fromkeys(paths):
         manifest = open_manifest(path, options)
@@ -99,7 +99,7 @@ class _Reading:
     paths: Paths
     options: ReadOptions
     prices: PriceTable
-    known_task_ids: Known | None
+    knows: Knows | None
     by: str | None = None
 
     def takes(self, entry: Entry) -> bool:
@@ -107,7 +107,7 @@ class _Reading:
         return all(entry.row.matches(column, glob) for column, glob in self.options.select)
 
     def judge(self, entry: Entry, manifest: Manifest) -> Verdict:
-        return judge(entry, manifest, self.prices, self.known_task_ids)
+        return judge(entry, manifest, self.prices, self.knows)
 
     def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
         """A manifest and its rows, the sure ones of a CSV file as sums."""

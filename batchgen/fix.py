@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from batchgen.check import Paths, ReadOptions, Survey, survey, verdicts
 from batchgen.errors import UsageError
+from batchgen.job import Row
 from batchgen.judge import Verdict
 from batchgen.manifest import Unreadable, sniff
 from batchgen.manifest.csv import Sheet
@@ -35,7 +36,7 @@ def write_fix(
     target: Path,
     prices: PriceTable | None = None,
     *,
-    known_task_ids: Callable[[str], bool] | None = None,
+    knows: Callable[[Row], bool] | None = None,
     surveyed: Survey | None = None,
 ) -> int:
     """Write the bad rows to `target` (CSV, or XLSX by its ending) and say how many there are.
@@ -52,11 +53,11 @@ def write_fix(
                 hint = f"Name another file, for example {target.stem}.fix{ending}."
                 raise UsageError(f"--fix {target} would overwrite the manifest.", code="bad_fix_file", hint=hint)
     prices = prices or PriceTable.load()
-    surveyed = surveyed or survey(paths, options, prices, known_task_ids=known_task_ids)
+    surveyed = surveyed or survey(paths, options, prices, knows=knows)
     header = _columns(surveyed)
     rows = (
         _record(verdict, header)
-        for verdict in verdicts(paths, options, prices, known_task_ids, surveyed)
+        for verdict in verdicts(paths, options, prices, knows, surveyed)
         if verdict.request is None
     )
     if not target.exists():

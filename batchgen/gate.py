@@ -74,7 +74,7 @@ class Gate:
         options = [c for c in columns if c.kind == "option"]
         self.checked = [c for c in options if c.as_type != "text" or c.is_ratio]
         self.texts = [c for c in options if c.as_type == "text" and not c.is_ratio]
-        self.empty = [c for c in columns if c.kind in ("blank", "task_id") or c.header == "task_id"]
+        self.empty = [c for c in columns if c.kind in ("blank", "task_id", "told") or c.header == "task_id"]
         self.by = next((c for c in columns if c.kind in ("key", "option", "own") and c.shown_as == by), None)
         #: Whether the quick pass can answer at all: `by` may name something inside a JSON cell.
         self.usable = by is None or self.by is not None

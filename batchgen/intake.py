@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import sqlalchemy as sa
 
 from batchgen.entries import CHUNK, Candidate, Entries, Lookup
-from batchgen.job import Earlier, InvalidRow, Job, Known
+from batchgen.job import Earlier, InvalidRow, Job, Known, Row
 from batchgen.ledger import rows
 from batchgen.ledger.store import meta_value
 from batchgen.plan import RAISES, Decision, Plan, Selection, decide, may_go_back
@@ -50,9 +50,21 @@ def unchanged(connection: sa.Connection, invalid: int) -> Plan:
     return plan
 
 
-def knows(connection: sa.Connection | None) -> Callable[[str], bool]:
-    """Whether a task was bought in this OUT. Where there is no ledger yet, none was."""
-    return lambda task_id: connection is not None and rows.knows_task(connection, task_id)
+def knows(connection: sa.Connection | None) -> Callable[[Row], bool]:
+    """Whether this OUT knows what a row says was bought: its task, or without one its job.
+
+    Where there is no ledger yet, nothing was bought.
+    """
+
+    def known(row: Row) -> bool:
+        if connection is None:
+            return False
+        if row.task_id:
+            return rows.knows_task(connection, row.task_id)
+        job_id = row.values.get("id")
+        return isinstance(job_id, str) and bool(rows.known_jobs(connection, [job_id]))
+
+    return known
 
 
 def next_position(connection: sa.Connection) -> int:

@@ -54,6 +54,13 @@ NO_OUTPUT = "no_output"
 PAID_ENDS = frozenset({PAID_LOST, GIVEN_UP})
 
 
+def unsettled(state: str, error_code: str) -> str:
+    """Which of these two words of a line of results.csv says that money may be gone without a task id; or ""."""
+    if state in (State.IN_DOUBT, State.SUBMITTING):
+        return state
+    return PAID_LOST if error_code == PAID_LOST else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a row, or (with `row` None) with a manifest as a whole. Also used for warnings.
@@ -81,7 +88,8 @@ class Row:
     options and own columns as the person wrote them), by column name in the manifest's order.
     `places` names the cell of a key for messages: key -> (column header, cell name); `lines` the physical line
     of a key where it is not `line` (YAML). `repeat_of` marks what `repeat:` made: it is meant to be the same.
-    `unnamed` are texts of a table that stand under no header.
+    `unnamed` are texts of a table that stand under no header. `unsettled` is what a results.csv that was fed back
+    says of a purchase without a task id that may have been paid for (`in_doubt`, `submitting`, `paid_lost`).
     """
 
     manifest: str
@@ -94,6 +102,7 @@ class Row:
     repeat_of: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     unnamed: tuple[str, ...] = ()
+    unsettled: str = ""
 
     def text(self, column: str) -> str:
         """What the row says under a column name, as text: a cell, `options.NAME`, or a known key. "" is blank."""

@@ -87,10 +87,8 @@ def _where(place: tuple[str, int, int | None], row: Row) -> str:
     return at if manifest == row.manifest else f"{at} of {manifest}"
 
 
-def judge(
-    entry: Entry, manifest: Manifest, prices: PriceTable, known_task_ids: Callable[[str], bool] | None
-) -> Verdict:
-    """Decide about one entry. Pure but for asking whether a task id is known."""
+def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[[Row], bool] | None) -> Verdict:
+    """Decide about one entry. Pure but for asking whether OUT knows what a row says was bought."""
     row = entry.row
     problems = list(entry.problems)
     unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
@@ -103,15 +101,24 @@ def judge(
             if problem.column not in manifest.missing
             and not (problem.code.startswith("missing_") and problem.column in said)
         )
-    if row.task_id and known_task_ids is not None and not known_task_ids(row.task_id):
-        message = f'The row was bought before, as task "{row.task_id}", and this output folder does not know it.'
-        hint = "Use the folder in which it was bought (--out), or clear the task_id to buy it again."
-        problems.append(
-            Problem(row.manifest, row.number, row.line, "task_id", None, "paid_elsewhere", message, hint)
-        )
+    if knows is not None and (row.task_id or row.unsettled) and not knows(row):
+        problems.append(_paid_elsewhere(row))
     whole = tuple(manifest.problems)
     if problems or whole or found:
         return Verdict(row, None, 0, tuple(problems), entry.warnings, whole)
     request = request_of(row.values)
     price = prices.price(request["provider"], request["model"], request["scene"])
     return Verdict(row, request, price, (), (*entry.warnings, *cautions(row, request)))
+
+
+def _paid_elsewhere(row: Row) -> Problem:
+    if row.task_id:
+        column, clear = "task_id", "task_id"
+        message = f'The row was bought before, as task "{row.task_id}", and this output folder does not know it.'
+    else:
+        column, clear = "state", "state and error_code"
+        message = (
+            f"The row may have been paid for before ({row.unsettled}), and this output folder does not know it."
+        )
+    hint = f"Use the folder in which it was bought (--out), or clear the {clear} to buy it again."
+    return Problem(row.manifest, row.number, row.line, column, None, "paid_elsewhere", message, hint)

@@ -85,7 +85,7 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         paths = find_manifests(manifests)
         with _ledger_of(flags["out"]) as connection:
             knows = None if connection is None else intake.knows(connection)
-            found = survey(paths, options, prices, by=flags["by"], known_task_ids=knows)
+            found = survey(paths, options, prices, by=flags["by"], knows=knows)
             _check_by(found)
             paid, to_pay = _paid(paths, options, prices, found, connection)
     except BatchgenError as error:
@@ -149,7 +149,7 @@ def _paid(paths: Any, options: Any, prices: Any, found: Any, connection: Any) ->
     from batchgen.check import jobs
     from batchgen.plan import Selection
 
-    items = jobs(paths, options, prices, known_task_ids=intake.knows(connection), surveyed=found)
+    items = jobs(paths, options, prices, knows=intake.knows(connection), surveyed=found)
     plan = intake.preview(connection, items, Selection())
     paid, submit = plan.already_paid, plan.to_submit
     return (paid.jobs, paid.credits), (submit.jobs, submit.credits)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batchgen.formula import unguard
-from batchgen.job import Problem, Row
+from batchgen.job import Problem, Row, unsettled
 from batchgen.manifest import values
-from batchgen.manifest.columns import REQUIRED, Column, Header
+from batchgen.manifest.columns import REQUIRED, TOLD, Column, Header
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
 
 At = tuple[int, int | None, int]  # row, line, spreadsheet row
@@ -62,6 +62,9 @@ class Cells:
         ]
         self._task = next((c.index for c in columns if c.header == "task_id" and c.kind != "ignored"), None)
 
+        places = {c.header: c.index for c in columns if c.kind == "told"}
+        self._told = [places.get(name) for name in TOLD]
+
     def entry(self, number: int, line: int | None, record: int, cells: Sequence[str]) -> Entry:
         """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
         problems: list[Problem] = []
@@ -94,6 +97,7 @@ class Cells:
             places=Places(self._header, record),
             task_id=cells[self._task].strip() if self._task is not None else "",
             unnamed=unnamed,
+            unsettled=unsettled(*("" if at is None else cells[at].strip() for at in self._told)),
         )
         return Entry(row, tuple(problems), tuple(warnings))
 

@@ -28,9 +28,16 @@ _AROUND = "_:*#!?\"'`“”„‟‘’‚«»"
 _EDGE = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
+#: The columns of a results.csv of kind `told`.
+TOLD = ("state", "error_code")
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `kind`: key, option, own, task_id, ignored, blank; `key` is the name of that key or option."""
+    """One column. `kind`: key, option, own, task_id, told, ignored, blank; `key` is the name of that key or option.
+
+    `told` are the columns of a results.csv that say whether a job without a task may have been paid for.
+    """
 
     index: int
     header: str
@@ -96,7 +103,7 @@ def of_results(index: int, name: str, all_names: set[str], own: Sequence[str]) -
     if name == "job_id":
         return Column(index, name, "key", "id")
     if name in RESULT_COLUMNS and name not in REQUIRED:
-        return Column(index, name, "task_id" if name == "task_id" else "ignored")
+        return Column(index, name, "task_id" if name == "task_id" else "told" if name in TOLD else "ignored")
     return one(index, own_name(unguard(name)), all_names, own)
 
 

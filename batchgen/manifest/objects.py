@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from batchgen.job import Problem, Row
+from batchgen.job import Problem, Row, unsettled
 from batchgen.manifest import values
-from batchgen.manifest.columns import KNOWN, REQUIRED, Column, near, of_results, one
+from batchgen.manifest.columns import KNOWN, REQUIRED, TOLD, Column, near, of_results, one
 from batchgen.manifest.entry import Entry, Manifest, shown
 
 _TEXTS = ("id", "provider", "model", "scene", "prompt")
@@ -37,7 +37,7 @@ class Objects:
         self._at = (number, line)
         sent: dict[str, Any] = {}
         cells: dict[str, str] = {}
-        task_id = ""
+        task_id, told = "", dict.fromkeys(TOLD, "")
         results = "job_id" in found
         for key, value in found.items():
             column = self._columns.get((key, results)) or self._learn(key, found, results)
@@ -45,6 +45,8 @@ class Objects:
                 continue
             if column.kind == "own" and key == "own" and isinstance(value, Mapping):
                 cells.update((str(name), as_text(each)) for name, each in value.items())
+            elif column.kind == "told":
+                told[key] = as_text(value).strip()
             elif column.kind in ("own", "task_id"):
                 if key == "task_id":
                     task_id = as_text(value).strip()
@@ -55,7 +57,8 @@ class Objects:
                 self._take(column, value, sent, cells)
         for name in cells:
             self._manifest.columns.setdefault(name)
-        row = Row(self._manifest.name, number, line, sent, cells, task_id=task_id)
+        money = unsettled(*told.values())
+        row = Row(self._manifest.name, number, line, sent, cells, task_id=task_id, unsettled=money)
         return Entry(row, tuple(self._problems))
 
     def bad(self, number: int, line: int | None, code: str, message: str, hint: str) -> Entry:
@@ -132,7 +135,8 @@ def _as_row(found: Mapping[str, Any]) -> dict[str, Any]:
         for name, text in (cells.items() if isinstance(cells, Mapping) else ())
         if name not in KNOWN and not str(name).startswith("options.")
     }
-    return {**found["request"], "job_id": found["job_id"], "task_id": found.get("task_id"), "own": own}
+    kept = {name: found.get(name) for name in ("job_id", "task_id", *TOLD)}
+    return {**found["request"], **kept, "own": own}
 
 
 def _inputs(value: Any) -> Any:

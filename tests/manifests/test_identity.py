@@ -201,8 +201,8 @@ def test_a_results_csv_fed_back_holds_the_same_jobs(tmp_path: Path) -> None:
 def test_a_task_id_that_the_output_does_not_know_is_a_problem(tmp_path: Path) -> None:
     first = read(write(tmp_path / "a.csv", [row("A cat")]))
     path = results_csv(tmp_path / "results.csv", first, "t-1")
-    known = survey([path], ReadOptions(), PRICES, known_task_ids={"t-1"}.__contains__)
-    unknown = survey([path], ReadOptions(), PRICES, known_task_ids=lambda _: False)
+    known = survey([path], ReadOptions(), PRICES, knows=lambda row: row.task_id == "t-1")
+    unknown = survey([path], ReadOptions(), PRICES, knows=lambda _: False)
     assert not known.problems
     assert [problem.code for problem in unknown.problems] == ["paid_elsewhere"]
 

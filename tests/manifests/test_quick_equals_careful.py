@@ -133,11 +133,11 @@ def test_both_ways_give_the_same_survey(folder: Path, data: bytes, chunk: int, b
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed, "CHUNK", chunk)
-        quick = survey([path], ReadOptions(), PRICES, by=by, known_task_ids=lambda task: task != "t1")
-        careful = survey([path], CAREFUL, PRICES, by=by, known_task_ids=lambda task: task != "t1")
+        quick = survey([path], ReadOptions(), PRICES, by=by, knows=lambda row: row.task_id != "t1")
+        careful = survey([path], CAREFUL, PRICES, by=by, knows=lambda row: row.task_id != "t1")
     if careful.rows:
         compare(quick, careful)
-    made = list(jobs([path], ReadOptions(), PRICES, known_task_ids=lambda task: task != "t1"))
+    made = list(jobs([path], ReadOptions(), PRICES, knows=lambda row: row.task_id != "t1"))
     valid = [job for job in made if isinstance(job, Job)]
     assert (len(valid), sum(job.price for job in valid)) == (quick.valid, quick.credits)
     assert len({job.job_id for job in valid}) == len(valid), "two jobs have one id"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import sqlalchemy as sa
 
 from batchgen.entries import CHUNK, Candidate, Entries, Lookup
-from batchgen.job import Earlier, InvalidRow, Job, Known, Row
+from batchgen.job import Earlier, InvalidRow, Job, Known, Row, State
 from batchgen.ledger import rows
 from batchgen.ledger.store import meta_value
 from batchgen.plan import RAISES, Decision, Plan, Selection, decide, may_go_back
@@ -41,12 +41,14 @@ def unchanged(connection: sa.Connection, invalid: int) -> Plan:
     """The plan for rows that are taken in already, just as their jobs are: from sums, not row by row."""
     plan = Plan(invalid=invalid, rows=invalid)
     first = meta_value(connection, "first_position")
-    for state, selected, scene, price, jobs in rows.current_rows(connection, first):
+    for state, selected, again, scene, price, jobs in rows.current_rows(connection, first):
         plan.rows += jobs
         if not selected:
             plan.unselected += jobs
             continue
         plan.add(decide("same", Known(0, "", "same", state, 1, 0)), scene, price, jobs)
+        if again and state is State.NOT_SUBMITTED:
+            plan.again.add(price * jobs, jobs)
     return plan
 
 
@@ -129,6 +131,8 @@ class _Intake:
             self.plan.differing += not now_same
         if selected:
             self.plan.count(decision, one)
+            if decision is Decision.WAITING and found is not None and found.purchase_no > 1:
+                self.plan.again.add(one.price)
         else:
             self.plan.unselected += 1
 

@@ -97,6 +97,8 @@ class Plan:
     differing: int = 0
     sums: dict[Decision, Sum] = field(default_factory=lambda: {one: Sum() for one in Decision})
     by_scene: dict[str, Sum] = field(default_factory=dict)
+    #: Of the jobs that wait: those that were bought or tried before, and wait to be bought again.
+    again: Sum = field(default_factory=Sum)
     #: How many jobs of each price would be submitted.
     prices: Counter[int] = field(default_factory=Counter)
     renamed: list[tuple[str, str]] = field(default_factory=list)

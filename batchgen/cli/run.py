@@ -154,6 +154,11 @@ def plan_text(preview: Any) -> str:
     for decision, sentence in again.items():
         if (one := plan.sums[decision]).jobs:
             lines.append(f"  (of these {one.jobs:,} again, edited since they {sentence}: {one.credits:,} credits)")
+    if plan.again.jobs:
+        lines.append(
+            f"  (of these {plan.again.jobs:,} again, bought or tried before and still waiting: "
+            f"{plan.again.credits:,} credits)"
+        )
     if plan.invalid:
         lines.append(f"  skip    {plan.invalid:>9,} with problems")
     if plan.unselected:

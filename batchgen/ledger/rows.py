@@ -216,16 +216,22 @@ def pending_sum(connection: sa.Connection, limit: int | None = None) -> tuple[in
     return int(count), int(credits_)
 
 
-def current_rows(connection: sa.Connection, first_position: int) -> Iterator[tuple[State, bool, str, int, int]]:
-    """The rows taken in last, in groups: (state, selected, scene, price, jobs)."""
+def current_rows(
+    connection: sa.Connection, first_position: int
+) -> Iterator[tuple[State, bool, bool, str, int, int]]:
+    """The rows taken in last, in groups: (state, selected, again, scene, price, jobs).
+
+    `again`: a person's word made it another purchase than the first.
+    """
+    again = job.c.purchase_no > 1
     query = (
-        sa.select(job.c.state, job.c.selected, job.c.scene, job.c.price, sa.func.count())
+        sa.select(job.c.state, job.c.selected, again, job.c.scene, job.c.price, sa.func.count())
         .join(row, row.c.job_no == job.c.job_no)
         .where(row.c.position >= first_position)
-        .group_by(job.c.state, job.c.selected, job.c.scene, job.c.price)
+        .group_by(job.c.state, job.c.selected, again, job.c.scene, job.c.price)
     )
-    for state, selected, scene, price, jobs in connection.execute(query):
-        yield State(state), bool(selected), scene, price, jobs
+    for state, selected, more, scene, price, jobs in connection.execute(query):
+        yield State(state), bool(selected), bool(more), scene, price, jobs
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:

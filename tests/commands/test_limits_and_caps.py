@@ -96,3 +96,20 @@ def test_what_a_limited_run_may_spend_is_never_less_than_its_dearest_jobs(desk: 
         assert desk.give(*limited, "--yes", "--max-credits", 106).exit == 7
         assert desk.give(*limited, "--dry-run", "--max-credits", 106).exit == 4, "the other one at 100 is next"
         assert "100 credits at most" in desk.give(*limited, "--dry-run", "--max-credits", 200).out
+
+
+def test_changes_that_a_limit_left_waiting_are_still_shown_as_bought_again(desk: Desk) -> None:
+    """--resubmit-changed said so for three rows, --limit bought one: the next plan calls two no news."""
+    with desk.service():
+        desk.jobs("shots.csv", "one", "two", "three")
+        assert desk.give("run", "shots.csv", "--yes", "--no-download").exit == 0
+        desk.jobs("shots.csv", "one bluer", "two bluer", "three bluer")
+        again = desk.give("run", "shots.csv", "--yes", "--no-download", "--resubmit-changed", "--limit", "1")
+        assert again.exit == 7
+        same = desk.give("run", "shots.csv", "--dry-run").out
+        with (desk.folder / "shots.csv").open("a", encoding="utf-8") as file:
+            file.write("j4,kie,m,text-to-video,four\n")
+        more = desk.give("run", "shots.csv", "--dry-run").out
+    for plan in (same, more):
+        assert "of these 2 again" in plan
+        assert "12 credits" in plan

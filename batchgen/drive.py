@@ -209,6 +209,8 @@ class Drive:
     async def _keep_state(self) -> None:
         while True:
             await asyncio.sleep(2.0)
+            if lost := self._ledger.astray():
+                self._board.stop(Stop.DISK, f"{lost.message} {lost.hint}")
             await self._save_state()
 
     async def _save_state(self) -> None:

@@ -113,7 +113,7 @@ def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[st
 def work(
     ledger: Ledger, base_url: str, key: Secret, config: Config, course: Course, options: RunOptions
 ) -> dict[Stop, str]:
-    """Drive the stations over an open ledger, and write results.csv and the report at the end."""
+    """Drive the stations over an open ledger. Raises LedgerWriteError when its folder went away meanwhile."""
     events = Events(ledger.out)
     try:
         board = Board(emit=events, flush=events.flush)
@@ -124,6 +124,9 @@ def work(
         with Progress(board, options.progress) as progress:
             asyncio.run(drive(ledger, base_url, key, board, config, course, progress))
         board.event("end", stops=[stop.value for stop in board.stops])
+        lost = ledger.astray()
+        if lost is not None and lost.code == "ledger_gone":
+            raise lost  # nothing can be summed up from a folder that is gone
         return board.stops
     finally:
         events.close()

@@ -28,6 +28,7 @@ from batchgen.ledger.spill import FILE as SPILL_FILE
 from batchgen.ledger.spill import Spill, import_spill, spill_files
 from batchgen.ledger.store import Store, set_meta_value, unreadable
 from batchgen.ledger.traces import check_not_behind, ledger_behind, tasks_told
+from batchgen.ledger.whereabouts import Whereabouts
 from batchgen.ledger.writer import InlineWriter, Writer
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Ledger:
         self.service = service
         self.store = store
         self._lock = lock
+        self._whereabouts = Whereabouts(out)
         self._writer = InlineWriter(store) if inline else Writer(store)
         self._spill: Spill | None = None
         self._reader = store if inline else Store.read(out)
@@ -109,7 +111,11 @@ class Ledger:
         return str(uuid.uuid5(self._ledger_id, same))
 
     async def begin(self, attempt: Attempt) -> None:
-        """Durable when it returns. Raises CapReached, or LedgerWriteError: then nothing may be sent."""
+        """Durable when it returns. Raises CapReached, or LedgerWriteError (also when the ledger or its lock is not
+        in its place any more): then nothing may be sent.
+        """
+        if lost := self.astray():
+            raise lost
         failpoint.reached("begin.before")
         if self._spill is None:
             self._spill = self._open_spill()
@@ -149,7 +155,19 @@ class Ledger:
                 hint="Does another batchgen work in the same folder? Wait until it ends, then run again.",
             ) from error
         failpoint.reached(f"end.{outcome.kind}.after")
+        if outcome.kind is OutcomeKind.ACCEPTED:
+            self.astray()
         return outcome
+
+    def astray(self) -> LedgerWriteError | None:
+        """What to raise when the ledger or its lock is gone from its place, or another; None when all is well.
+
+        The ids of a ledger that is gone are said on the terminal: nobody will find them in the folder.
+        """
+        lost = self._whereabouts.lost()
+        if lost is not None and lost.code == "ledger_gone":
+            self.read(self._whereabouts.say_tasks)
+        return lost
 
     def _open_spill(self) -> Spill:
         try:

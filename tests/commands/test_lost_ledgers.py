@@ -1,9 +1,13 @@
 """A ledger that is gone, or older than the rest of OUT, or another service's: nothing is bought twice."""
 
 import shutil
+import sys
+from typing import Any
 
 import pytest
 from desk import Desk
+
+from batchgen.ledger import Ledger
 
 RUN = ("run", "shots.csv", "--yes")
 
@@ -61,3 +65,27 @@ def test_the_sandbox_leaves_nothing_in_a_folder_of_the_real_service(desk: Desk) 
         assert desk.give(*RUN, "--out", "o").exit == 0
     assert desk.give(*RUN, "--out", "o", "--sandbox").exit == 2
     assert not (desk.folder / "o" / "sandbox").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file can't be moved away there")
+@pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "moved"])
+def test_a_run_whose_folder_goes_away_stops_paying_and_says_what_it_paid(
+    desk: Desk, deleted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = desk.folder / "outputs" / "shots"
+    end = Ledger.end
+
+    async def end_and_lose_the_folder(self: Ledger, *given: Any) -> Any:
+        done = await end(self, *given)
+        if out.exists():
+            shutil.rmtree(out) if deleted else out.rename(desk.folder / "elsewhere")
+        return done
+
+    monkeypatch.setattr(Ledger, "end", end_and_lose_the_folder)
+    with desk.service() as server:
+        desk.jobs("shots.csv", *(f"film {n}" for n in range(8)))
+        said = desk.give(*RUN, "--max-in-flight", "1", "--json")
+        assert (said.exit, said.json["error"]["code"]) == (7, "ledger_gone")
+        tasks = server.audit().tasks
+    assert len(tasks) == 1
+    assert tasks[0].task_id in said.err

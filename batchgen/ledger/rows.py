@@ -35,9 +35,8 @@ def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[
     Not those that wait to be bought again: under another id they are another purchase.
     """
     # `LIVE` as the index has it, so that a job's attempts are looked up in it: without it all attempts are read.
-    bought = sa.exists().where(
-        attempt.c.job_no == job.c.job_no, sa.text(f"({LIVE})"), attempt.c.outcome.is_not(None)
-    )
+    # An open attempt counts, too: whoever died with it left a doubt, and whoever still works on it is buying it.
+    bought = sa.exists().where(attempt.c.job_no == job.c.job_no, sa.text(f"({LIVE})"))
     where = job.c.fingerprint.in_(fingerprints) & bought & (job.c.state != State.NOT_SUBMITTED.value)
     found: dict[str, list[Known]] = {}
     for one in _known(connection, where):

@@ -52,3 +52,21 @@ def test_a_reworded_failure_that_was_never_bought_and_is_taken_back_buys_nothing
         desk.jobs("shots.csv", "a knife")
         said = desk.give("run", "shots.csv", "--yes", "--json")
         assert (said.exit, said.json["states"], len(server.audit().tasks)) == (1, {"failed": 1}, 1)
+
+
+def test_a_row_that_gets_another_id_after_a_kill_is_the_same_doubt_in_plan_and_run(desk: Desk) -> None:
+    """The POST was open when the process died: under its new id, too, it is no new money."""
+    with desk.service(faults=("drop-before:#1",)) as server:
+        desk.write("shots.csv", "old,kie,m,text-to-video,one")
+        assert desk.give("run", "shots.csv", "--yes").exit == 5
+        # as a kill leaves it: begun, and nothing said of how it ended
+        desk.change_ledger("outputs/shots", "UPDATE attempt SET outcome = NULL, ended_at = NULL")
+        desk.change_ledger("outputs/shots", "UPDATE job SET state = 'submitting'")
+        desk.change_ledger("outputs/shots", "UPDATE account SET reserved = in_doubt, in_doubt = 0")
+        desk.write("shots.csv", "new,kie,m,text-to-video,one", "j2,kie,m,text-to-video,two")
+        plan = desk.give("run", "shots.csv", "--dry-run", "--json").json["plan"]
+        assert plan["submit"] == {"jobs": 1, "credits": 6}
+        assert plan["renamed"] == [{"from": "old", "to": "new"}]
+        done = desk.give("run", "shots.csv", "--yes", "--json", "--no-download")
+        assert (done.exit, done.json["states"]) == (5, {"in_doubt": 1, "succeeded": 1})
+        assert [task.prompt for task in server.audit().tasks] == ["two"]

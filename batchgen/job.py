@@ -50,6 +50,8 @@ ENDED_WITHOUT_VIDEO = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, S
 PAID_LOST = "paid_lost"
 GIVEN_UP = "given_up"
 NO_OUTPUT = "no_output"
+#: Of an overdue job: the service does not know the task's id.
+TASK_NOT_FOUND = "task_not_found"
 #: Ends by a person's word that count as spent: like a video, they are bought again only on demand.
 PAID_ENDS = frozenset({PAID_LOST, GIVEN_UP})
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from batchgen.board import Board, Stop, sleep_or
 from batchgen.errors import LedgerWriteError
-from batchgen.job import NO_OUTPUT, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
+from batchgen.job import NO_OUTPUT, TASK_NOT_FOUND, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
 from batchgen.ledger import Ledger
 from batchgen.ledger.tasks import OpenTask, Seen
 from batchgen.pacing import PollPacer, PollSchedule, retry_after
@@ -244,7 +244,7 @@ class Poller:
             old = self._board.clock.wall() - task.accepted_at > NOT_FOUND_GRACE
             if old and now - watched.lost_since >= NOT_FOUND_GRACE / 3:
                 words = "the service does not know the task (any more)"
-                await self._overdue(watched, "task_not_found", words, now)
+                await self._overdue(watched, TASK_NOT_FOUND, words, now)
                 return
         self._board.event("poll_trouble", job_id=task.job_id, why=look.trouble, message=look.message)
         self._schedule.trouble(task.task_id, now, wait)

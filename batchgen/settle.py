@@ -9,7 +9,7 @@ from typing import Any
 from batchgen.ahead import SANDBOX_SERVICE
 from batchgen.entries import person
 from batchgen.errors import UsageError
-from batchgen.ledger import Ledger, Store, people
+from batchgen.ledger import Ledger, Store, amend, people
 from batchgen.ledger.people import Doubt
 from batchgen.ledger.store import meta_value
 from batchgen.reply.body import id_text, one_line
@@ -68,9 +68,9 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
             found = ledger.read(people.doubts)
             chosen = _chosen(found, wish)
             if wish.all and wish.not_charged:
-                _ask_twice(chosen, confirm)
+                _ask_twice(found, confirm)
             ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
-            yield from (f"{doubt.job_id}: {_sentence(task, wish)}" for doubt, task in chosen)
+            yield from (f"{job}: {_sentence(task, wish)}" for job, _, task in chosen)
     finally:
         ledger.close()
     from batchgen.outputs import write_results_csv
@@ -83,7 +83,8 @@ def _give_up(connection: Any, jobs: Sequence[str], who: str) -> None:
         people.give_up(connection, job, who)
 
 
-def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[Doubt, str]]:
+def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[str, Doubt | None, str]]:
+    """(job, its doubt, the task named for it). Without a doubt, a task may put right what was settled earlier."""
     by_job = {doubt.job_id: doubt for doubt in found}
     if wish.file is not None:
         wanted = _read_pairs(wish.file)
@@ -92,18 +93,18 @@ def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[Doubt, str]]:
     else:
         task = "" if wish.task_id is None else _task_id(wish.task_id, "--task-id")
         wanted = dict.fromkeys(wish.jobs, task)
-    unknown = [job for job in wanted if job not in by_job]
+    unknown = [job for job, task in wanted.items() if job not in by_job and not task]
     if unknown:
         raise UsageError(
             f"Job {unknown[0]} is not in doubt.",
             code="not_in_doubt",
             hint="`batchgen resolve OUT` lists the jobs that are.",
         )
-    return [(by_job[job], task) for job, task in wanted.items()]
+    return [(job, by_job.get(job), task) for job, task in wanted.items()]
 
 
-def _ask_twice(chosen: Sequence[tuple[Doubt, str]], confirm: Callable[[str], bool]) -> None:
-    credits = sum(doubt.price for doubt, _ in chosen)  # noqa: A001 - the product's word
+def _ask_twice(chosen: Sequence[Doubt], confirm: Callable[[str], bool]) -> None:
+    credits = sum(doubt.price for doubt in chosen)  # noqa: A001 - the product's word
     for question in (
         f"Did you look up all {len(chosen):,} jobs, and the service has a task for none of them?",
         f"If one was charged after all, the next run pays for it twice ({credits:,} credits in all). Still go on?",
@@ -112,9 +113,14 @@ def _ask_twice(chosen: Sequence[tuple[Doubt, str]], confirm: Callable[[str], boo
             raise UsageError("Nothing was settled.", code="declined")
 
 
-def _settle_all(connection: Any, chosen: Sequence[tuple[Doubt, str]], wish: Wish, service: str, who: str) -> None:
-    for doubt, task in chosen:
-        _settle(connection, doubt, task, wish, service, who)
+def _settle_all(
+    connection: Any, chosen: Sequence[tuple[str, Doubt | None, str]], wish: Wish, service: str, who: str
+) -> None:
+    for job, doubt, task in chosen:
+        if doubt is None:
+            amend.name_task(connection, job, task, service, who)
+        else:
+            _settle(connection, doubt, task, wish, service, who)
 
 
 def _settle(connection: Any, doubt: Doubt, task: str, wish: Wish, service: str, who: str) -> None:
@@ -130,7 +136,7 @@ def _sentence(task: str, wish: Wish) -> str:
     if task:
         return f"is task {task}; `batchgen collect` fetches it."
     if wish.paid_lost:
-        return "counts as spent; `batchgen retry --buy-again` buys it again."
+        return "counts as spent; --task-id still takes its task, `batchgen retry --buy-again` buys it again."
     return "was not charged; the next run submits it again."
 
 

@@ -29,7 +29,7 @@ def status_command(out: Path, as_json: bool) -> int:
 @click.command("resolve", no_args_is_help=True)
 @shared.out_argument
 @click.argument("jobs", nargs=-1, metavar="[JOB]…")
-@click.option("--task-id", metavar="T", help="The job was accepted: this is its task.")
+@click.option("--task-id", metavar="T", help="This is its task; also after --paid-lost, --give-up.")
 @click.option("--not-charged", is_flag=True, help="The service has no such task: the job may be submitted again.")
 @click.option("--paid-lost", is_flag=True, help="It was charged and its task can't be found: counts as spent.")
 @click.option("--give-up", is_flag=True, help="Stop waiting for a task that never ends: counts as spent.")

@@ -56,6 +56,20 @@ def doubts(connection: sa.Connection, job_ids: Sequence[str] | None = None) -> l
 
 def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, who: str) -> None:
     """The doubt was accepted, as this task: it is polled like any other from now on."""
+    refuse_known_task(connection, service, task_id)
+    _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
+    connection.execute(
+        sa.insert(task).values(
+            task_no=doubt.attempt_id, service=service, task_id=task_id, job_no=doubt.job_no,
+            state=State.SUBMITTED.value, charged=doubt.price, accepted_at=doubt.begun_at,
+        )
+    )  # fmt: skip
+    settle(connection, in_doubt=-doubt.price, charged=doubt.price)
+    note(connection, who, "resolve: task", doubt.job_id, task_id=task_id)
+
+
+def refuse_known_task(connection: sa.Connection, service: str, task_id: str) -> None:
+    """Raise UsageError for a task that a job has already."""
     taken = connection.execute(
         sa.select(job.c.job_id)
         .join(task, task.c.job_no == job.c.job_no)
@@ -67,15 +81,6 @@ def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, w
             code="task_known",
             hint="Each task belongs to one job; look for the task of this one.",
         )
-    _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
-    connection.execute(
-        sa.insert(task).values(
-            task_no=doubt.attempt_id, service=service, task_id=task_id, job_no=doubt.job_no,
-            state=State.SUBMITTED.value, charged=doubt.price, accepted_at=doubt.begun_at,
-        )
-    )  # fmt: skip
-    settle(connection, in_doubt=-doubt.price, charged=doubt.price)
-    note(connection, who, "resolve: task", doubt.job_id, task_id=task_id)
 
 
 def not_charged(connection: sa.Connection, doubt: Doubt, who: str) -> None:

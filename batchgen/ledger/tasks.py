@@ -65,7 +65,7 @@ _SEE = (
     .where(task.c.task_no == sa.bindparam("no"), _STILL_WAITING)
     .values(
         state=sa.bindparam("to"),
-        word=sa.bindparam("literal"),
+        word=sa.func.coalesce(sa.func.nullif(sa.bindparam("literal"), ""), task.c.word),  # the last one heard
         looks=sa.bindparam("count"),
         finished_at=sa.bindparam("end"),
         video_urls=sa.bindparam("urls"),

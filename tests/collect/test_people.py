@@ -115,6 +115,31 @@ def test_paid_and_lost_counts_as_spent_and_is_bought_again_only_on_demand(start:
     batch.check()
 
 
+def test_a_task_that_is_found_after_all_is_fetched_and_not_paid_twice(start: Start) -> None:
+    """Nobody need leave a video at the service because somebody called it lost."""
+    batch = _doubtful(start, 1)
+    (task,) = batch.audit.tasks
+    assert "--task-id still takes its task" in batch.resolve("job-1", "--paid-lost").out
+    assert batch.resolve("job-1", "--task-id", task.task_id).exit == 0
+    assert batch.collect().exit == 0
+    assert (batch.line()["state"], batch.line()["charged_credits"]) == ("succeeded", str(PRICE))
+    assert batch.status().json["credits"]["charged"] == PRICE == batch.audit.charged
+    assert batch.posts == 1
+    batch.check()
+
+
+def test_a_wrong_task_id_is_put_right_when_the_service_does_not_know_it(start: Start) -> None:
+    batch = _doubtful(start, 1)
+    (task,) = batch.audit.tasks
+    batch.resolve("job-1", "--task-id", f"{task.task_id}x")
+    assert batch.resolve("job-1", "--task-id", task.task_id).exit == 2
+    batch.write_ledger("UPDATE task SET accepted_at = accepted_at - 100")
+    assert batch.collect().states == {"overdue": 1}
+    assert batch.resolve("job-1", "--task-id", task.task_id).exit == 0
+    assert batch.collect().states == {"succeeded": 1}
+    batch.check()
+
+
 def test_many_doubts_are_settled_by_a_table_of_task_ids(start: Start) -> None:
     batch = _doubtful(start, 3)
     ids = {task.prompt[-1]: task.task_id for task in batch.audit.tasks}

@@ -28,7 +28,7 @@ from batchgen.job import (
     OutcomeKind,
     State,
 )
-from batchgen.ledger import Attempt, CapReached, people
+from batchgen.ledger import Attempt, CapReached, amend, people
 from batchgen.plan import Selection
 
 NAMES = "abcd"
@@ -72,6 +72,11 @@ class Line:
     def bought_with(self, wording: int) -> Bought | None:
         """What the job bought with this wording, the last of it."""
         return next((one for one in reversed(self.bought) if one.wording == wording), None)
+
+    def waits_for(self) -> Bought:
+        """The one task of the job that has not ended."""
+        (one,) = [each for each in self.bought if each.task_id and each.state in WAITING]
+        return one
 
     def buys_an_edit(self, *, again: bool) -> bool:
         """Whether another wording is bought: after an end without a video, or on demand where money is gone."""
@@ -278,7 +283,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ends = state in TERMINAL
         stated = stated if ends else None
         assert self.till.see(task, state, refunded=refunded, charged_credits=stated)
-        last = line.bought[-1]
+        last = line.waits_for()
         assert task.task_id == last.task_id
         last.charged = last.charged if stated is None else stated
         last.refunded = min(last.charged, refunded or 0) if ends else 0
@@ -322,7 +327,23 @@ class LedgerMachine(RuleBasedStateMachine):
         name, line = self.pick(data, self.named(*WAITING))
         self.till.ledger.write(lambda c: people.give_up(c, name, WHO))
         line.state, line.code = State.EXPIRED, GIVEN_UP
-        line.bought[-1].state, line.bought[-1].code = State.EXPIRED, GIVEN_UP
+        ended = line.waits_for()
+        ended.state, ended.code = State.EXPIRED, GIVEN_UP
+        self.decisions += 1
+
+    @precondition(lambda self: any(line.code for line in self.jobs.values()))
+    @rule(data=st.data())
+    def name_task(self, data: st.DataObject) -> None:
+        """What was lost is found, what was given up is waited for again."""
+        name, line = self.pick(data, [name for name, line in self.jobs.items() if line.code])
+        paid = line.bought_with(line.wording)
+        assert paid is not None
+        assert paid.code == line.code
+        self.tasks += not paid.task_id
+        paid.task_id = paid.task_id or f"t{self.tasks}"
+        self.till.ledger.write(lambda c: amend.name_task(c, name, paid.task_id, SERVICE, WHO))
+        line.state = paid.state = State.SUBMITTED
+        line.code = paid.code = ""
         self.decisions += 1
 
     @precondition(lambda self: self.jobs)

@@ -48,6 +48,8 @@ class App:
         self._servers: list[asyncio.Server] = []
         self._web: web.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._back: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     def _apply(self) -> None:
         for station in (self.submissions, self.looks, self.files):
@@ -97,6 +99,9 @@ class App:
         """Close the listeners and every connection, and write what is left to write."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self._stopping.set()
+        if self._back is not None:  # never cancelled: a listener that is just being made would stay open
+            await self._back
         for server in self._servers:
             server.close()
         if self._web is not None:
@@ -147,14 +152,14 @@ class App:
 
         async def come_back() -> None:
             assert self._web is not None  # noqa: S101
-            await asyncio.sleep(seconds)
+            await sleep_until(self._stopping, seconds)
             loop = asyncio.get_running_loop()
-            while True:
+            while not self._stopping.is_set():
                 try:
                     self._servers[0] = await loop.create_server(self._web, HOST, port, backlog=1024)
                     return
                 except OSError:  # taken for a moment by somebody's outgoing connection
-                    await asyncio.sleep(0.05)
+                    await sleep_until(self._stopping, 0.05)
 
         self._back = asyncio.create_task(come_back())
 
@@ -163,6 +168,13 @@ class App:
         with contextlib.suppress(OSError):
             self.service.settle()
         return self.books.audit(self.service.options.credits)
+
+
+async def sleep_until(event: asyncio.Event, seconds: float) -> None:
+    """Sleep so long, or until the event."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class SandboxServer:

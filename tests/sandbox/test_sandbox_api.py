@@ -1,13 +1,16 @@
 """The documented API, as a client without any help sees it."""
 
+import asyncio
 import email.utils
 import json
+import socket
 import time
 
 import pytest
 from sandbox_client import REQUEST, Start, fetch
 
 from batchgen.sandbox import Options
+from batchgen.sandbox.server import App
 
 IMAGE = {
     "provider": "kie",
@@ -343,3 +346,22 @@ def test_the_same_seed_draws_the_same_durations(start: Start, spec: str) -> None
 def test_a_wrong_option_is_refused_with_a_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"[.:]"):
         Options(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("turns", range(0, 16, 3))
+def test_a_sandbox_that_is_stopped_while_it_is_away_does_not_come_back(turns: int) -> None:
+    """However far it had come with listening again."""
+
+    async def scene() -> int:
+        app = App(Options(), None)
+        await app.start()
+        port = int(app.service.urls.base.rpartition(":")[2])
+        await app._go_away()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await app.stop()
+        await asyncio.sleep(0.05)
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port))
+
+    assert asyncio.run(scene()) != 0

@@ -49,7 +49,7 @@ class Whereabouts:
 
     def _in_place(self, path: Path) -> bool:
         try:
-            return os.path.samestat(path.stat(), self._were[path])
+            return os.path.samestat(os.stat(path), self._were[path])  # noqa: PTH116 - before each attempt: in half the time
         except OSError:
             return False
 

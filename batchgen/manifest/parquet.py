@@ -39,5 +39,5 @@ def batches(path: Path) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
                 yield names, batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Unreadable(
-            "bad_parquet", f"The file can't be read as Parquet: {shown(error)}.", "Write it again."
+            "bad_parquet", "The file can't be read as Parquet.", f"The reader says: {shown(error)}. Write it again."
         ) from None

@@ -81,7 +81,9 @@ def _open(path: Path) -> Any:
         raise Unreadable("password", "The spreadsheet is locked with a password.", "Save it without one.") from None
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         hint = "Open it in the program that made it, and save it again as .xlsx or as CSV."
-        raise Unreadable("bad_xlsx", f"The file can't be read as a spreadsheet: {shown(error)}.", hint) from None
+        raise Unreadable(
+            "bad_xlsx", "The file can't be read as a spreadsheet.", f"The reader says: {shown(error)}. {hint}"
+        ) from None
     except BaseException as error:  # a panic in calamine is no Exception
         if type(error).__name__ != "PanicException":
             raise
@@ -126,7 +128,7 @@ def _rows(book: Any, name: str) -> list[list[Any]]:
         table: list[list[Any]] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise Unreadable(
-            "bad_xlsx", f'The sheet "{name}" can\'t be read: {shown(error)}.', "Save it as CSV."
+            "bad_xlsx", f'The sheet "{name}" can\'t be read.', f"The reader says: {shown(error)}. Save it as CSV."
         ) from None
     return table
 

@@ -19,6 +19,7 @@ from batchgen.manifest.source import Unreadable
 #: Deeper nesting and more nodes in one job than this are refused: they are mistakes or attacks.
 DEPTH = 64
 NODES = 100_000
+_TOO_DEEP = f"Something is nested deeper than {DEPTH} levels."
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?P<part>\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]{1,3})?")
 _WORDS = {
@@ -105,10 +106,11 @@ class Builder:
             return next(self.events)
         except yaml.MarkedYAMLError as error:
             raise _syntax(error, self.base) from None
-        except yaml.reader.ReaderError as error:
-            raise _character(error) from None
+        except yaml.reader.ReaderError:
+            message = "The file holds a character that YAML does not allow."
+            raise Unreadable("bad_character", message, "Retype it.") from None
         except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-            raise Unreadable("bad_yaml", f"The file is not YAML: {shown(error)}.") from None
+            raise Unreadable("bad_yaml", "The file is not YAML.", f"The parser says: {shown(error)}.") from None
 
     def build(self, event: Any, depth: int = 0, *, raw: bool = False) -> Any:
         """The value of the node that starts with `event`. Scalars keep their own text when `raw`."""
@@ -134,9 +136,7 @@ class Builder:
                 value = "\ufffd"
         else:
             if depth >= DEPTH:
-                raise self._refuse(
-                    event, "too_deep", f"Something is nested deeper than {DEPTH} levels.", "Is it YAML?"
-                )
+                raise self._refuse(event, "too_deep", _TOO_DEEP, "Is it YAML?")
             if event.anchor:
                 self.anchors[event.anchor] = (_BUILDING, 0)
             if kind is yaml.SequenceStartEvent:
@@ -223,7 +223,9 @@ def _syntax(error: yaml.MarkedYAMLError, base: int) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     line = mark.line + base if mark else None
     column = f" (column {mark.column + 1})" if mark else ""
-    words = (error.problem or error.context or "it is not YAML").strip()
+    words = (error.problem or error.context or "").strip()
+    if "nesting" in words:  # newer libyaml has a limit of its own, and may reach it while it looks ahead
+        return Unreadable("too_deep", _TOO_DEEP, "Is it YAML?", line=line)
     if "quoted scalar" in (error.context or "") and "end of stream" in words and error.context_mark:
         line = error.context_mark.line + base
         message = "A text in quotes starts here and never ends."
@@ -235,10 +237,6 @@ def _syntax(error: yaml.MarkedYAMLError, base: int) -> Unreadable:
         hint = 'A text with ": " or " #" in it needs quotes around it; otherwise check the indentation.'
     elif "undefined alias" in words:
         hint = "A text that starts with * needs quotes around it."
-    return Unreadable("bad_yaml", f"This is not YAML{column}: {words}.", hint, line=line)
-
-
-def _character(error: yaml.reader.ReaderError) -> Unreadable:
-    return Unreadable(
-        "bad_character", f"The file holds a character that YAML does not allow ({error.reason}).", "Retype it."
-    )
+    # The parser's own words change from version to version: they stand in the hint, ours in the message.
+    hint = f"The parser says: {words}. {hint}" if words else hint
+    return Unreadable("bad_yaml", f"This is not YAML{column}.", hint, line=line)

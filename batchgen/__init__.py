@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from batchgen.errors import BatchgenError, CapError, LedgerError, ManifestError, ServiceRefused, UsageError
 
 if TYPE_CHECKING:
-    from batchgen.library import Run, estimate, run, validate
+    from batchgen.running.library import Run, estimate, run, validate
 
 __version__ = "0.1.0"
 
@@ -38,5 +38,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loaded when asked for, so that `import batchgen` and `batchgen --help` stay quick.
     if name in ("Run", "estimate", "run", "validate"):
-        return getattr(importlib.import_module("batchgen.library"), name)
+        return getattr(importlib.import_module("batchgen.running.library"), name)
     raise AttributeError(f"module 'batchgen' has no attribute {name!r}")

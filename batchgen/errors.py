@@ -1,4 +1,4 @@
-"""What can stop a command, and the exit code that it leaves with.
+"""What can stop a command or a run, and the exit code that it leaves with.
 
 BatchgenError
 ├── UsageError          2   wrong usage or configuration
@@ -14,7 +14,7 @@ Each has one sentence for a person (`message`), a word for programs (`code`) and
 """
 
 import errno
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Exit(IntEnum):
@@ -35,6 +35,32 @@ class Exit(IntEnum):
         """130, 6, 5, 4, 7, 1 in this order; 0 when none holds."""
         order = (cls.INTERRUPTED, cls.REFUSED, cls.IN_DOUBT, cls.CAP, cls.UNFINISHED, cls.UNFINISHED_JOBS)
         return next((code for code in order if code in held), cls.OK)
+
+
+class Stop(StrEnum):
+    """Why no further POST begins. Tasks that run are still collected, but for an interruption."""
+
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+    CAP = "cap"
+    PRICE = "price"
+    FAILURES = "failures"
+    AWAY = "away"
+    FULL = "full"
+    DISK = "disk"
+
+
+#: The exit code that a stop stands for; a run may have others besides.
+STOP_EXIT = {
+    Stop.INTERRUPTED: Exit.INTERRUPTED,
+    Stop.REFUSED: Exit.REFUSED,
+    Stop.CAP: Exit.CAP,
+    Stop.PRICE: Exit.CAP,
+    Stop.FAILURES: Exit.UNFINISHED_JOBS,
+    Stop.AWAY: Exit.UNFINISHED,
+    Stop.FULL: Exit.UNFINISHED,
+    Stop.DISK: Exit.UNFINISHED,
+}
 
 
 class BatchgenError(Exception):

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from batchgen.api.dial import NotConnected, Origin
-from batchgen.api.transport import Exchange, Transport
+from batchgen.service.http.dial import NotConnected, Origin
+from batchgen.service.http.transport import Exchange, Transport
 
 Begin = Callable[[], Awaitable[None]]
 Said = tuple[str, bytes]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from batchgen.pacing import Rate, SubmitPacer
+from batchgen.running.pacing import Rate, SubmitPacer
 
 MOST_OPEN = 256
 

@@ -16,9 +16,9 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 
-from batchgen.pacing import Durations, PollSchedule
-from batchgen.pacing.looks import Looks
-from batchgen.pacing.schedule import PRICE
+from batchgen.running.pacing import Durations, PollSchedule
+from batchgen.running.pacing.looks import Looks
+from batchgen.running.pacing.schedule import PRICE
 
 Draw = Callable[[random.Random], float]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from results import OTHER, results
 
 from batchgen.job import State
-from batchgen.report import write_report
-from batchgen.results import write_results
-from batchgen.summary import Summary
+from batchgen.results.csv import write_results
+from batchgen.results.page import write_report
+from batchgen.results.summary import Summary
 
 
 def main() -> None:

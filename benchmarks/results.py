@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from batchgen.job import Result, State
-from batchgen.results import columns, line, write_results
+from batchgen.results.csv import columns, line, write_results
 
 OTHER = ["prompt", "image_input", "options.duration", "options.aspect_ratio", "sku", "market"]
 

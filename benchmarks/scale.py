@@ -20,8 +20,8 @@ from virtual_disk import Disk
 from virtual_pace import Steady, run
 from virtual_world import imagined
 
-from batchgen.config import Config
-from batchgen.pacing import Rate
+from batchgen.running.pacing import Rate
+from batchgen.running.settings import Config
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The arrows between modules go one way, heavy libraries load late, and the edges are where they should be."""
+"""The arrows between rooms go one way, heavy libraries load late, and the edges are where they should be."""
 
 import ast
 import subprocess
@@ -7,35 +7,51 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "batchgen"
 
-#: Modules that decide without doing: no clock, no network, no file of ours below them.
+#: The way of the data. A room imports only rooms above it.
+ORDER = [
+    "job",
+    "errors",
+    "files",
+    "results",
+    "manifest",
+    "check",
+    "ledger",
+    "planning",
+    "service",
+    "videos",
+    "sandbox",
+    "running",
+    "cli",
+    "__main__",
+]
+
+#: What decides without doing (no clock, no network, no file of ours below it), and what it may import.
 PURE = {
-    "job": set(),
+    "job": {"errors"},
     "errors": set(),
-    "reply": {"job", "reply"},
-    "pacing": {"pacing"},
-    "plan": {"job"},
-    "formula": {"job"},
-    "naming": set(),
-    "addresses": set(),
-    "mp4": set(),
+    "service/reply": {"job", "service/reply"},
+    "running/pacing": {"running/pacing"},
+    "planning/decide": {"job"},
+    "results/formula": {"job"},
+    "videos/names": set(),
+    "videos/addresses": set(),
+    "videos/mp4": set(),
 }
 
 
-def imports_of(path: Path) -> set[str]:
-    """The batchgen modules (first part below the package) that a file imports, also late."""
-    here = path.relative_to(PACKAGE).with_suffix("").parts
+def imports_of(path: Path) -> set[tuple[str, ...]]:
+    """The modules of the package that a file imports, also late, as parts below the package."""
+    here = ("batchgen", *path.relative_to(PACKAGE).with_suffix("").parts)
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = here[: len(here) - node.level]
-            parts = [*base, *(node.module or "").split(".")]
-            found |= {parts[0]} if parts[0] else {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "batchgen":
-            rest = (node.module or "").split(".")[1:]
-            found |= {rest[0]} if rest else {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level] if node.level else ()
+            whole = (*base, *(node.module or "").split(".")) if node.module else base
+            if whole[:1] == ("batchgen",):
+                found |= {(*whole[1:], alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {name.name.split(".")[1] for name in node.names if name.name.startswith("batchgen.")}
-    return found - {"__version__"}
+            found |= {tuple(name.name.split(".")[1:]) for name in node.names if name.name.startswith("batchgen.")}
+    return found - {("__version__",)}
 
 
 def files_of(module: str) -> list[Path]:
@@ -46,19 +62,36 @@ def files_of(module: str) -> list[Path]:
     )
 
 
-def graph() -> dict[str, set[str]]:
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {
-        path.parent.name for path in PACKAGE.glob("*/__init__.py")
-    }
-    modules.discard("__init__")
-    return {
-        module: set().union(*(imports_of(path) for path in files_of(module))) & modules - {module}
-        for module in modules
-    }
+def test_every_room_has_its_place_in_the_order() -> None:
+    rooms = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/*.py")}
+    assert rooms - {"__init__"} == set(ORDER)
+
+
+def test_a_room_imports_only_rooms_above_it() -> None:
+    for place, room in enumerate(ORDER):
+        for path in files_of(room):
+            below = {parts[0] for parts in imports_of(path)} & set(ORDER[place + 1 :])
+            assert not below, f"{path.relative_to(PACKAGE)} imports {sorted(below)}, which stand below it"
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name with slashes; a package goes by its folder's name."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+        found[name.removesuffix("/__init__")] = path
+    return found
 
 
 def test_the_arrows_between_modules_make_no_circle() -> None:
-    arrows, done = graph(), set()
+    known = modules()
+    arrows = {
+        name: {"/".join(parts) if "/".join(parts) in known else "/".join(parts[:-1]) for parts in imports_of(path)}
+        & known.keys() - {name, "__init__"}
+        for name, path in known.items()
+        if name != "__init__"
+    }
+    done: set[str] = set()
     while len(done) < len(arrows):
         ready = {module for module, needs in arrows.items() if module not in done and needs <= done}
         assert ready, f"a circle among {sorted(set(arrows) - done)}"
@@ -68,10 +101,12 @@ def test_the_arrows_between_modules_make_no_circle() -> None:
 def test_what_decides_imports_nothing_that_does() -> None:
     for module, allowed in PURE.items():
         for path in files_of(module):
-            assert imports_of(path) <= allowed, f"{path} imports {imports_of(path) - allowed}"
+            for parts in imports_of(path):
+                name = "/".join(parts)
+                assert any(name == a or name.startswith(f"{a}/") for a in allowed), f"{path} imports {name}"
 
 
-def test_only_the_border_imports_httpx() -> None:
+def test_only_the_borders_import_httpx() -> None:
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {
@@ -80,20 +115,19 @@ def test_only_the_border_imports_httpx() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in ([a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""])
         }
-        assert "httpx" not in names or path.parent.name == "api", path
+        assert "httpx" not in names or path.relative_to(PACKAGE).parts[0] in ("service", "videos"), path
 
 
 def test_the_sandbox_knows_nothing_of_the_client() -> None:
     for path in files_of("sandbox"):
-        assert imports_of(path) <= {"sandbox"}, path
+        assert {parts[0] for parts in imports_of(path)} <= {"sandbox"}, path
 
 
 def test_only_submit_asks_the_service_for_a_video() -> None:
     users = [
         path.name
         for path in PACKAGE.rglob("*.py")
-        if "sandbox" not in path.parts
-        and "api" not in path.parts
+        if path.relative_to(PACKAGE).parts[0] not in ("sandbox", "service")
         and "api.submit(" in path.read_text(encoding="utf-8")
     ]
     assert users == ["submit.py"]

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from batchgen.cli import invoke
-from batchgen.ledger import Store
 from batchgen.ledger.audit import violations
+from batchgen.ledger.sqlite.store import reading
 from batchgen.sandbox import Options, SandboxServer
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
@@ -64,7 +64,7 @@ def command(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 def assert_ledger_agrees(out: Path, server: SandboxServer) -> None:
     """Nothing paid twice, nothing paid that the ledger does not know, every promise kept."""
     audit = server.audit()
-    with Store.read(out) as store, store.begin() as connection:
+    with reading(out) as connection:
         assert violations(connection) == []
         tasks = set(connection.exec_driver_sql("SELECT task_id FROM task").scalars())
         charged, in_doubt = connection.exec_driver_sql("SELECT charged, in_doubt FROM account").one()
@@ -79,7 +79,7 @@ def assert_ledger_agrees(out: Path, server: SandboxServer) -> None:
 def sent_requests(out: Path, server: SandboxServer) -> list[dict[str, Any]]:
     """What the service received, as JSON: the ledger's frozen bodies, which are the service's by their hash."""
     received = {post.sha256 for post in server.audit().posts}
-    with Store.read(out) as store, store.begin() as connection:
+    with reading(out) as connection:
         bodies = connection.exec_driver_sql("SELECT body FROM attempt ORDER BY job_no").scalars().all()
     assert {hashlib.sha256(body).hexdigest() for body in bodies} == received
     return [json.loads(body) for body in bodies]

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from batchgen.errors import UsageError
-from batchgen.secret import Secret
+from batchgen.service.secret import Secret
 
 KEY = "sk-canary-0123456789"
 

@@ -180,7 +180,7 @@ def document(error: BatchgenError, exit_: Exit) -> int:
     from batchgen.cli.options import error_json, print_json
 
     if exit_ is Exit.MANIFEST:
-        from batchgen.wording import manifest_error_json
+        from batchgen.cli.check_text import manifest_error_json
 
         said = manifest_error_json(error)
     else:

@@ -8,6 +8,7 @@ import click
 
 from batchgen.cli import options as shared
 from batchgen.errors import Exit, UsageError
+from batchgen.ledger.sqlite.store import reading
 
 
 @click.command("status", no_args_is_help=True)
@@ -15,8 +16,8 @@ from batchgen.errors import Exit, UsageError
 @shared.as_json
 def status_command(out: Path, as_json: bool) -> int:
     """Show counts, credits, what is in flight, what is in doubt, and what to do next."""
-    from batchgen.status import read_status
-    from batchgen.status_text import status_text
+    from batchgen.cli.status_text import status_text
+    from batchgen.ledger.status import read_status
 
     status, doubts = read_status(out)
     if as_json:
@@ -48,9 +49,9 @@ def resolve_command(out: Path, **flags: Any) -> int:
 
     Without an option it lists them, with what helps to find them in the service's dashboard.
     """  # fmt: skip
-    from batchgen import settle
+    from batchgen.running import resolve
 
-    wish = settle.Wish(
+    wish = resolve.Wish(
         jobs=tuple(flags["jobs"]),
         task_id=flags["task_id"],
         not_charged=flags["not_charged"],
@@ -60,15 +61,25 @@ def resolve_command(out: Path, **flags: Any) -> int:
         all=flags["all_"],
     )
     if flags["list_"] or not wish.says_something:
-        click.echo(settle.listing(out))
+        click.echo(_listing(out))
         return int(Exit.OK)
     confirm = (lambda _: True) if flags["yes"] else _confirm
     settled = 0
-    for settled, sentence in enumerate(settle.resolve(out, wish, confirm), start=1):  # noqa: B007
+    for settled, sentence in enumerate(resolve.resolve(out, wish, confirm), start=1):  # noqa: B007
         click.echo(sentence)
     if not settled:
         click.echo("Nothing is in doubt.")
     return int(Exit.OK)
+
+
+def _listing(out: Path) -> str:
+    """Every doubt of OUT, with what helps to find it."""
+    from batchgen.cli.status_text import doubts_text
+    from batchgen.ledger.decisions import doubts
+
+    with reading(out) as connection:
+        some = doubts(connection)
+    return "\n".join(doubts_text(some, len(some))) if some else "Nothing is in doubt."
 
 
 def _confirm(question: str) -> bool:
@@ -110,10 +121,10 @@ def _confirm(question: str) -> bool:
 @shared.quiet
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
-    from batchgen import ahead, flow, retry, settle
+    from batchgen.check.prices import PriceTable
     from batchgen.cli.run import _ask_key, end
-    from batchgen.pricing import PriceTable
-    from batchgen.progress import Progress
+    from batchgen.running import flow, resolve, retry
+    from batchgen.running.progress import Progress
 
     config = shared.config_of(flags)
     prices = PriceTable.load(config.prices)
@@ -130,9 +141,9 @@ def retry_command(out: Path, **flags: Any) -> int:
             plan = {"jobs": len(ids), "credits": choice.price, "job_ids": ids}
             shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
         return int(Exit.OK)
-    if not flags["yes"] and not settle.is_sandbox(out) and not _confirm("Go on?"):
+    if not flags["yes"] and not resolve.is_sandbox(out) and not _confirm("Go on?"):
         raise UsageError("Nothing was submitted.", code="declined")
-    options = ahead.RunOptions(
+    options = flow.RunOptions(
         wait=not flags["no_wait"],
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
@@ -153,11 +164,11 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.quiet
 def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
-    from batchgen import ahead, flow
     from batchgen.cli.run import _ask_key, _tell_page, end
-    from batchgen.progress import Progress
+    from batchgen.running import flow
+    from batchgen.running.progress import Progress
 
-    options = ahead.RunOptions(
+    options = flow.RunOptions(
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
@@ -171,7 +182,7 @@ def collect_command(out: Path, **flags: Any) -> int:
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def report_command(out: Path, open_: bool) -> int:
     """Write OUT/report.html (and results.csv) again from the ledger."""
-    from batchgen.outputs import write_report_html, write_results_csv
+    from batchgen.running.outputs import write_report_html, write_results_csv
 
     write_results_csv(out)
     page = write_report_html(out)
@@ -196,11 +207,11 @@ def report_command(out: Path, open_: bool) -> int:
 @click.option("--delimiter", default=",", metavar="C", help="Of a CSV: one character, or tab.")
 def export_command(out: Path, format_: str, target: Path | None, delimiter: str) -> int:
     """Export the results of OUT in another format, with where each video comes from."""
-    from batchgen.export import export
-    from batchgen.ledger import Store, views
-    from batchgen.outputs import summary_of
+    from batchgen.ledger import views
+    from batchgen.results.export import export
+    from batchgen.running.outputs import summary_of
 
-    with Store.read(out) as store, store.begin() as connection:
+    with reading(out) as connection:
         done = export(
             views.results(connection),
             summary_of(connection, out),

@@ -9,12 +9,13 @@ import click
 
 from batchgen.cli import document, say
 from batchgen.cli import options as shared
-from batchgen.config import Cap
 from batchgen.errors import BatchgenError, CapError, Exit, UsageError
+from batchgen.ledger.sqlite.store import reading
+from batchgen.planning.decide import Cap
 
 
 def _read_options(flags: dict[str, Any]) -> Any:
-    from batchgen.check import ReadOptions
+    from batchgen.check.survey import ReadOptions
 
     return ReadOptions(
         encoding=flags["encoding"],
@@ -40,10 +41,11 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
 
     --fix writes the bad rows with their reasons; corrected, that file runs as it is.
     """  # fmt: skip
-    from batchgen.check import find_manifests, survey
-    from batchgen.fix import write_fix
-    from batchgen.pricing import PriceTable
-    from batchgen.wording import count, validate_json, validate_text
+    from batchgen.check.fix import write_fix
+    from batchgen.check.prices import PriceTable
+    from batchgen.check.sentences import count
+    from batchgen.check.survey import find_manifests, survey
+    from batchgen.cli.check_text import validate_json, validate_text
 
     options = _read_options(flags)
     prices = PriceTable.load(shared.config_of({}).prices)
@@ -72,10 +74,16 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
 
     With --max-credits it leaves with 4 when more than that is still to pay.
     """
-    from batchgen import intake
-    from batchgen.check import find_manifests, survey
-    from batchgen.pricing import PriceTable
-    from batchgen.wording import estimate_json, estimate_markdown, estimate_text, validate_json, validate_text
+    from batchgen.check.prices import PriceTable
+    from batchgen.check.survey import find_manifests, survey
+    from batchgen.cli.check_text import (
+        estimate_json,
+        estimate_markdown,
+        estimate_text,
+        validate_json,
+        validate_text,
+    )
+    from batchgen.planning import walk
 
     format_ = "json" if flags["as_json"] else flags["format_"]
     try:
@@ -84,7 +92,7 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         prices = PriceTable.load(config.prices)
         paths = find_manifests(manifests)
         with _ledger_of(flags["out"]) as connection:
-            knows = None if connection is None else intake.knows(connection)
+            knows = None if connection is None else walk.knows(connection)
             found = survey(paths, options, prices, by=flags["by"], knows=knows)
             _check_by(found)
             paid, to_pay = _paid(paths, options, prices, found, connection)
@@ -135,9 +143,8 @@ def _ledger_of(out: Path | None) -> Iterator[Any]:
     if out is None:
         yield None
         return
-    from batchgen.ledger import Store
 
-    with Store.read(out) as store, store.begin() as connection:
+    with reading(out) as connection:
         yield connection
 
 
@@ -145,11 +152,11 @@ def _paid(paths: Any, options: Any, prices: Any, found: Any, connection: Any) ->
     """(jobs, credits) that OUT has paid for already, and what is left to pay."""
     if connection is None:
         return (0, 0), (found.valid, found.credits)
-    from batchgen import intake
-    from batchgen.check import jobs
-    from batchgen.plan import Selection
+    from batchgen.check.survey import jobs
+    from batchgen.planning import walk
+    from batchgen.planning.decide import Selection
 
-    items = jobs(paths, options, prices, knows=intake.knows(connection), surveyed=found)
-    plan = intake.preview(connection, items, Selection())
+    items = jobs(paths, options, prices, knows=walk.knows(connection), surveyed=found)
+    plan = walk.preview(connection, items, Selection())
     paid, submit = plan.already_paid, plan.to_submit
     return (paid.jobs, paid.credits), (submit.jobs, submit.credits)

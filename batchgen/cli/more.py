@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from batchgen.cli import options as shared
-from batchgen.config import KEY_VARIABLE, Config, in_words, key_from_environment
 from batchgen.errors import Exit, UsageError
+from batchgen.running.settings import KEY_VARIABLE, Config, in_words, key_from_environment
 
 #: Settings that are seconds, shown as a person writes them.
 _TIMES = ("deadline", "post_timeout")
@@ -25,7 +25,7 @@ def init_command(file: Path) -> int:
         raise UsageError(f"{file} should end in .csv or .yaml.", code="bad_file")
     if file.exists():
         raise UsageError(f"{file} exists already.", code="file_exists", hint="Choose another name.")
-    text = resources.files("batchgen").joinpath("starters", _STARTERS[kind]).read_text(encoding="utf-8")
+    text = resources.files("batchgen.cli").joinpath("starters", _STARTERS[kind]).read_text(encoding="utf-8")
     # A byte-order mark lets Excel read the accents of a CSV right.
     file.write_text(text, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="\n")
     name = f'"{file}"' if " " in str(file) else file
@@ -37,7 +37,7 @@ def init_command(file: Path) -> int:
 @click.argument("which", type=click.Choice(["manifest", "job"]), default="manifest")
 def schema_command(which: str) -> int:
     """Print the JSON Schema of a YAML manifest, or of one job."""
-    from batchgen.schema import schema_text
+    from batchgen.check.schema import schema_text
 
     click.echo(schema_text(which).rstrip())
     return int(Exit.OK)
@@ -66,7 +66,7 @@ def config_command(as_json: bool) -> int:
 
 
 def _plain(value: object) -> object:
-    from batchgen.config import Cap
+    from batchgen.planning.decide import Cap
 
     if isinstance(value, Cap):
         return value.credits if value.credits is not None else "none" if value.said else None
@@ -76,8 +76,8 @@ def _plain(value: object) -> object:
 
 
 def _shown(value: object) -> str:
-    from batchgen.config import Cap
-    from batchgen.pacing import MaxFailures
+    from batchgen.planning.decide import Cap
+    from batchgen.running.pacing import MaxFailures
 
     if isinstance(value, bool):
         return str(value).lower()
@@ -97,7 +97,7 @@ def _shown(value: object) -> str:
 @shared.as_json
 def doctor_command(out: Path | None, as_json: bool) -> int:
     """Check this machine, the settings and, with --ledger, that a ledger keeps its promises. No network."""
-    from batchgen.doctor import findings
+    from batchgen.cli.doctor import findings
 
     found = findings(out)
     if as_json:

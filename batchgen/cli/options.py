@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from batchgen.config import SETTINGS, Config
 from batchgen.errors import BatchgenError, Exit, UsageError
+from batchgen.running.settings import SETTINGS, Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 

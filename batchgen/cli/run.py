@@ -42,16 +42,17 @@ def run_command(**flags: Any) -> int:
 
     Running the same command again resumes: what was paid is never paid twice.
     """  # fmt: skip
-    from batchgen import ahead, flow
-    from batchgen.check import ReadOptions
-    from batchgen.plan import Selection
-    from batchgen.progress import Progress
+    from batchgen.check.survey import ReadOptions
+    from batchgen.planning import preview
+    from batchgen.planning.decide import Selection
+    from batchgen.running import flow
+    from batchgen.running.progress import Progress
 
     as_json = flags["as_json"]
     try:
         config = shared.config_of(flags)
         read = ReadOptions(encoding=flags["encoding"], sheet=flags["sheet"], own=tuple(flags["own"]))
-        options = ahead.RunOptions(
+        options = flow.RunOptions(
             out=flags["out"],
             sandbox=flags["sandbox"],
             only_valid=flags["only_valid"],
@@ -70,16 +71,16 @@ def run_command(**flags: Any) -> int:
             watch=_tell_page if flags["watch"] else None,
         )
         ended = flow.run(flags["manifests"], config, options)
-    except ahead.ManifestProblems as error:
+    except preview.ManifestProblems as error:
         return problems(error, as_json=as_json)
-    if isinstance(ended, ahead.Preview):
+    if isinstance(ended, preview.Preview):
         return _dry_run(ended, as_json=as_json)
     return end(ended, as_json=as_json)
 
 
 def problems(error: Any, *, as_json: bool) -> int:
     """Rows have problems: list them."""
-    from batchgen.wording import validate_json, validate_text
+    from batchgen.cli.check_text import validate_json, validate_text
 
     if as_json:
         shared.print_json(validate_json(error.survey))
@@ -101,7 +102,7 @@ def _dry_run(preview: Any, *, as_json: bool) -> int:
 
 def _confirm(preview: Any, *, quiet: bool, yes: bool) -> bool:
     """Show the plan and ask, unless --yes has answered. Without a terminal the answer is no."""
-    from batchgen.wording import count
+    from batchgen.check.sentences import count
 
     asks = not yes and sys.stdin.isatty()
     if asks or not quiet:
@@ -123,7 +124,7 @@ def _tell_page(url: str) -> None:
 
 def _ask_key() -> Any:
     """Ask for the key, unseen, for this run only. None without a terminal."""
-    from batchgen.secret import Secret
+    from batchgen.service.secret import Secret
 
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         return None
@@ -133,7 +134,7 @@ def _ask_key() -> Any:
 
 def plan_text(preview: Any) -> str:
     """The plan for a person: what is bought, what is not and why, and the cap."""
-    from batchgen.plan import Decision
+    from batchgen.planning.decide import Decision
 
     plan = preview.plan
     lines = [f"{plan.rows:,} rows -> {preview.out}"]
@@ -180,7 +181,7 @@ def end(ended: Any, *, as_json: bool) -> int:
     """Say how it ended and what to do next. A terminal that is gone changes no exit code; but a document that
     could not be written is no success.
     """
-    from batchgen.status_text import end_text
+    from batchgen.cli.status_text import end_text
 
     try:
         for message in ended.stops.values():

@@ -18,18 +18,17 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from batchgen import failpoint
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Outcome, OutcomeKind
-from batchgen.ledger import attempts, rows, tasks, views
+from batchgen.ledger import attempts, failpoint, rows, tasks, views
 from batchgen.ledger.attempts import Attempt, CapReached, Ended
-from batchgen.ledger.lock import RunLock, owner_name, refuse_network_file_system
-from batchgen.ledger.spill import FILE as SPILL_FILE
-from batchgen.ledger.spill import Spill, import_spill, spill_files
-from batchgen.ledger.store import Store, set_meta_value, unreadable
-from batchgen.ledger.traces import check_not_behind, ledger_behind, tasks_told
-from batchgen.ledger.whereabouts import Whereabouts
-from batchgen.ledger.writer import InlineWriter, Writer
+from batchgen.ledger.sqlite.history import check_not_behind, ledger_behind, tasks_told
+from batchgen.ledger.sqlite.in_place import Whereabouts
+from batchgen.ledger.sqlite.lock import RunLock, owner_name, refuse_network_file_system
+from batchgen.ledger.sqlite.spill import FILE as SPILL_FILE
+from batchgen.ledger.sqlite.spill import Spill, import_spill, spill_files
+from batchgen.ledger.sqlite.store import Store, set_meta_value, unreadable
+from batchgen.ledger.sqlite.writer import InlineWriter, Writer
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from batchgen.errors import UsageError
 from batchgen.job import GIVEN_UP, PAID_LOST, TASK_NOT_FOUND, State
-from batchgen.ledger.people import note, refuse_known_task
+from batchgen.ledger.decisions import note, refuse_known_task
 from batchgen.ledger.tables import LIVE, attempt, decision, job, task
 
 #: How a job stands whose task a person may still name.

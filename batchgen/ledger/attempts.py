@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from batchgen.job import Outcome, OutcomeKind, State
-from batchgen.ledger.prepared import Prepared
+from batchgen.ledger.sqlite.prepared import Prepared
 from batchgen.ledger.tables import account, attempt, job, task
 
 #: Outcomes that give the reservation back, and the state that the job has afterwards.

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known, State
-from batchgen.ledger.prepared import Prepared
+from batchgen.ledger.sqlite.prepared import Prepared
 from batchgen.ledger.tables import LIVE, attempt, candidate, job, manifest, row, task
 
 #: One encoder for all: making one for each row costs more than the encoding.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from batchgen.job import NO_OUTPUT, TERMINAL, WAITING, State, TaskStatus
 from batchgen.ledger.attempts import settle
-from batchgen.ledger.earlier import task_of_job
+from batchgen.ledger.purchases import task_of_job
 from batchgen.ledger.tables import attempt, job, task, video
 
 

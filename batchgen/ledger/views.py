@@ -1,17 +1,17 @@
 """What the ledger says, for people and files: counts, credits, and one Result a row. Read-only."""
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.job import NO_OUTPUT, Result, State
-from batchgen.ledger.store import meta_value
+from batchgen.job import ENDED_WITHOUT_VIDEO, NO_OUTPUT, PAID_ENDS, Result, State
+from batchgen.ledger.sqlite.store import meta_value
 from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
-from batchgen.naming import short_names
 
 _PAGE = 2000
 
@@ -264,3 +264,48 @@ def _invalid_result(one: Any, name: str) -> Result:
 def other_columns(connection: sa.Connection) -> list[str]:
     """The manifests' other columns in their order, for the end of each line of results.csv."""
     return list(meta_value(connection, "columns") or [])
+
+
+def download_trouble(connection: sa.Connection) -> str:
+    """Why one of the videos could not be had when it was tried last; "" when none failed."""
+    query = (
+        sa.select(video.c.trouble)
+        .join(task, task.c.task_no == video.c.task_no)
+        .where(task.c.state == State.SUCCEEDED.value, video.c.sha256 == "", video.c.trouble != "")
+        .limit(1)
+    )
+    return str(connection.execute(query).scalar() or "")
+
+
+def money_lost(connection: sa.Connection) -> int:
+    """Jobs that a person left without a video although they count as spent: lost, or given up."""
+    ended = job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO])
+    query = sa.select(sa.func.count()).select_from(job).where(ended, job.c.error_code.in_(sorted(PAID_ENDS)))
+    return int(connection.execute(query).scalar_one())
+
+
+def refund_expected(connection: sa.Connection) -> int:
+    """Credits of failed tasks that the service has not said it gave back."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(task.c.charged - task.c.refunded), 0))
+    return int(connection.execute(query.where(task.c.state == State.FAILED.value)).scalar_one())
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """Path as typed -> the name to show: the file's own, with as many folders before it as tell it from the others.
+
+    What was typed depends on the folder that a run was started in, and may begin with somebody's home folder;
+    results.csv and the page stay true when folders move, and are sent to others.
+
+    >>> short_names(["/home/mia/spring/de.csv", "../autumn/de.csv", "uk.csv"])["/home/mia/spring/de.csv"]
+    'spring/de.csv'
+    """
+    parts = {path: [part for part in re.split(r"[/\\]", path) if part not in {"", "."}] for path in paths}
+    shown: dict[str, str] = {}
+    left, length = list(parts), 1
+    while left:
+        tails = {path: "/".join(parts[path][-length:]) for path in left}
+        taken = Counter(tails.values())
+        alone = [path for path in left if taken[tails[path]] == 1 or length >= len(parts[path])]
+        shown |= {path: tails[path] or path for path in alone}
+        left, length = [path for path in left if path not in shown], length + 1
+    return shown

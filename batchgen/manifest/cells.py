@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from batchgen.formula import unguard
 from batchgen.job import Problem, Row, unsettled
 from batchgen.manifest import values
 from batchgen.manifest.columns import REQUIRED, TOLD, Column, Header
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
+from batchgen.results.formula import unguard
 
 At = tuple[int, int | None, int]  # row, line, spreadsheet row
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchgen.formula import own_name, unguard
 from batchgen.job import REQUEST_KEYS, RESULT_COLUMNS, Problem
 from batchgen.manifest.entry import Manifest, cell_name, shown
+from batchgen.results.formula import own_name, unguard
 
 KNOWN = ("id", *REQUEST_KEYS)
 REQUIRED = ("provider", "model", "scene")

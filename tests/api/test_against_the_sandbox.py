@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from batchgen.api import Api
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.sandbox.faults import POST_FAULTS
 from batchgen.sandbox.options import Options
 from batchgen.sandbox.server import SandboxServer
-from batchgen.secret import Secret
+from batchgen.service import Api
+from batchgen.service.secret import Secret
 
 BODY = json.dumps({"provider": "kie", "model": "m", "scene": "text-to-video", "prompt": "A glass city"}).encode()
 #: The sandbox calls these no faults: they must be accepted.

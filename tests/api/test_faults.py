@@ -29,9 +29,9 @@ from fault_server import (
     until_close,
 )
 
-from batchgen.api import Api
 from batchgen.job import Outcome, OutcomeKind
-from batchgen.secret import Secret
+from batchgen.service import Api
+from batchgen.service.secret import Secret
 
 BODY = b'{"provider": "kie", "prompt": "a glass city"}'
 TASK = b'{"id":"task_12345","object":"video.generation.task","status":"pending"}'
@@ -435,7 +435,7 @@ def test_a_connection_that_ended_while_idle_is_noticed_before_the_begin() -> Non
 
 
 def test_a_post_takes_no_connection_that_was_idle_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchgen.api.transport.IDLE_POST", 0.05)
+    monkeypatch.setattr("batchgen.service.http.transport.IDLE_POST", 0.05)
 
     async def scenario() -> FaultServer:
         async with FaultServer(serve(http("200 OK", TASK))) as server:

@@ -26,11 +26,11 @@ from fault_server import (
 )
 
 from batchgen import __version__
-from batchgen.api import Api
-from batchgen.api.dial import NotConnected
-from batchgen.api.transport import Transport
 from batchgen.job import Outcome, OutcomeKind, State, Trouble
-from batchgen.secret import Secret
+from batchgen.service import Api
+from batchgen.service.http.dial import NotConnected
+from batchgen.service.http.transport import Transport
+from batchgen.service.secret import Secret
 
 BODY = b'{"prompt": "a glass city"}'
 TASK = b'{"id":"task_12345","status":"pending"}'

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from batchgen.cli import invoke
-from batchgen.ledger import Store
 from batchgen.ledger.audit import violations
+from batchgen.ledger.sqlite.store import reading
 from batchgen.sandbox import Audit, SandboxServer
 
 HEADER = "id,provider,model,scene,prompt"
@@ -118,7 +118,7 @@ class Batch:
 
     def rows_of(self, table: str) -> list[dict[str, Any]]:
         """The lines of one table of the ledger."""
-        with Store.read(self.out) as store, store.begin() as connection:
+        with reading(self.out) as connection:
             return [dict(one) for one in connection.exec_driver_sql(f"SELECT * FROM {table}").mappings()]
 
     def write_ledger(self, statement: str) -> None:
@@ -133,7 +133,7 @@ class Batch:
         """The service's books, the ledger, results.csv, the files: all tell the same. No secret is anywhere."""
         audit, account = self.audit, self.rows_of("account")[0]
         attempts, tasks = self.rows_of("attempt"), self.rows_of("task")
-        with Store.read(self.out) as store, store.begin() as connection:
+        with reading(self.out) as connection:
             assert violations(connection) == []
         _check_attempts(audit, attempts)
         in_doubt = [one for one in attempts if one["outcome"] == "in_doubt"]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from batch import Batch, Start
 
-from batchgen import drive, poll
-from batchgen.download import Limits, download
-from batchgen.pacing import Durations, schedule
+from batchgen.running import poll
+from batchgen.running import stations as drive
+from batchgen.running.pacing import Durations, schedule
 from batchgen.sandbox import Options, SandboxServer
+from batchgen.videos.download import Limits, download
 
 
 def _used_to_quick_tasks() -> Durations:

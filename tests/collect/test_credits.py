@@ -3,7 +3,7 @@
 import pytest
 from batch import PRICE, Start, row
 
-from batchgen import poll
+from batchgen.running import poll
 
 
 def test_what_is_charged_and_given_back_is_the_same_in_both_books(start: Start) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from batch import PRICE, Batch, Start
 
-from batchgen import part
+from batchgen.videos import part
 
 #: Faults of the file host that one run gets over by itself.
 OVERCOME = (

@@ -437,7 +437,7 @@ def test_a_manifest_from_standard_input_needs_a_folder_and_runs(
 
 
 def test_the_list_of_doubts_is_whole(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchgen.pacing.away.DOUBTS", 1_000)  # ten in a row would pause the run
+    monkeypatch.setattr("batchgen.running.pacing.away.DOUBTS", 1_000)  # ten in a row would pause the run
     batch = _doubtful(start, 22)
     assert "2 more (`batchgen resolve OUT --list` has all)" in batch.command("status", batch.out).out
     assert all(f"job-{n} " in batch.resolve("--list").out for n in range(1, 23))

@@ -3,8 +3,8 @@
 import pytest
 from batch import PRICE, Start, row
 
-from batchgen import poll
-from batchgen.pacing import schedule
+from batchgen.running import poll
+from batchgen.running.pacing import schedule
 
 #: Faults after which the video is there all the same.
 HARMLESS = (

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from batchgen import drive, poll
-from batchgen.download import Limits, download
+from batchgen.cli.status_text import end_text, next_steps
 from batchgen.job import State
+from batchgen.ledger.status import Status
 from batchgen.ledger.views import Credits
-from batchgen.status import Status
-from batchgen.status_text import end_text, next_steps
+from batchgen.running import poll
+from batchgen.running import stations as drive
+from batchgen.videos.download import Limits, download
 
 
 def status(states: dict[State, int], *, cap: int | None = None, charged: int = 0, **more: Any) -> Status:

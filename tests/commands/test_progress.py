@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from batchgen.board import Board
-from batchgen.config import in_words, seconds
-from batchgen.progress import Progress, _fitting
+from batchgen.running.progress import Progress, _fitting
+from batchgen.running.settings import in_words, seconds
+from batchgen.running.state import Board
 
 
 def lines(board: Board) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 from desk import Desk
 
-from batchgen import poll
+from batchgen.running import poll
 
 
 def ledger_prices(desk: Desk) -> list[int]:

@@ -7,8 +7,8 @@ from desk import Desk
 
 import batchgen
 from batchgen.cli import invoke
-from batchgen.config import Config
 from batchgen.errors import UsageError
+from batchgen.running.settings import Config
 
 
 def test_a_setting_with_a_typing_error_is_refused_and_nothing_is_bought(desk: Desk) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from desk import Desk
 
-from batchgen.board import Board
-from batchgen.progress import Progress
+from batchgen.running.progress import Progress
+from batchgen.running.state import Board
 
 PROGRAM = [sys.executable, "-m", "batchgen"]
 

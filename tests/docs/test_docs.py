@@ -56,7 +56,7 @@ def test_every_state_column_and_exit_code_is_explained() -> None:
 
 
 def test_the_examples_of_the_python_face_run() -> None:
-    import batchgen.library
+    import batchgen.running.library
 
     finder = doctest.DocTestFinder()
     here = Path.cwd()

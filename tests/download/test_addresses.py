@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.addresses import Reach, reach, reach_of_url
+from batchgen.videos.addresses import Reach, reach, reach_of_url
 
 CASES = Path(__file__).with_name("addresses")
 PUBLIC = (CASES / "public.txt").read_text().split()

@@ -14,10 +14,10 @@ import pytest
 from boxes import moov_first
 from raw_host import RawHost, head, ranged, whole
 
-from batchgen.addresses import Reach
-from batchgen.api.files import FileHost
-from batchgen.download import DownloadError, Limits, download
-from batchgen.part import Note, Part
+from batchgen.videos.addresses import Reach
+from batchgen.videos.download import DownloadError, Limits, download
+from batchgen.videos.host import FileHost
+from batchgen.videos.part import Note, Part
 
 VIDEO = moov_first()
 TAG = {"ETag": '"one"'}
@@ -99,7 +99,7 @@ def test_only_what_was_synced_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_long_part_is_synced_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchgen.part.SYNC_EVERY", 1000)
+    monkeypatch.setattr("batchgen.videos.part.SYNC_EVERY", 1000)
     with closing(Part(tmp_path / "a.mp4")) as part:
         part.begin(NOTE)
         for _ in range(25):

@@ -9,9 +9,9 @@ import pytest
 from boxes import moov_first
 from raw_host import HANG, RESET, Play, RawHost, Request, cut, head, part, ranged, says, whole
 
-from batchgen.addresses import Reach
-from batchgen.api.files import FileHost
-from batchgen.download import Downloaded, DownloadError, Limits, download, is_whole
+from batchgen.videos.addresses import Reach
+from batchgen.videos.download import Downloaded, DownloadError, Limits, download, is_whole
+from batchgen.videos.host import FileHost
 
 VIDEO = moov_first() + b"\0\0\x20\x08free" + bytes(range(256)) * 32
 OTHER = VIDEO[:-8] + b"another!"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.addresses import Reach
-from batchgen.api.files import FileHost
-from batchgen.download import Downloaded, DownloadError, Limits, download
 from batchgen.sandbox import Options, SandboxServer
 from batchgen.sandbox.faults import FAULTS
+from batchgen.videos.addresses import Reach
+from batchgen.videos.download import Downloaded, DownloadError, Limits, download
+from batchgen.videos.host import FileHost
 
 Start = Callable[..., tuple[SandboxServer, str]]
 

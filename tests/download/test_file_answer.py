@@ -2,8 +2,8 @@
 
 import pytest
 
-from batchgen.file_answer import AgainFromStart, DownloadError, check_answer, check_range, note_of
-from batchgen.part import Note
+from batchgen.videos.answer import AgainFromStart, DownloadError, check_answer, check_range, note_of
+from batchgen.videos.part import Note
 
 URL = "https://cdn.test/v.mp4?signature=1"
 NOTE = Note.of(URL, etag='"one"', last_modified="", date="", total=1000)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from raw_host import HANG, RESET, Play, RawHost, Request, head, says, whole
 
-import batchgen.api.files
-from batchgen.addresses import Reach
-from batchgen.api.files import FileAnswer, FileHost, FileRefused, FileTrouble
+import batchgen.videos.host
+from batchgen.videos.addresses import Reach
+from batchgen.videos.host import FileAnswer, FileHost, FileRefused, FileTrouble
 
 TLS = Path(__file__).with_name("tls")
 BODY = b"0123456789" * 20

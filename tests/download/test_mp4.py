@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import batchgen.sandbox
-from batchgen.mp4 import Flaw, Video, may_be_mp4, read_mp4
+from batchgen.videos.mp4 import Flaw, Video, may_be_mp4, read_mp4
 
 CLIPS = sorted((Path(batchgen.sandbox.__path__[0]) / "assets").glob("*.mp4"))
 

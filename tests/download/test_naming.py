@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen.naming import short_names, video_name, video_path
+from batchgen.videos.names import short_names, video_name, video_path
 
 #: Ids that meet on some file system: case, normal forms, devices, separators, our own marks.
 NASTY = [

@@ -6,8 +6,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.mp4 import Flaw, Video
-from batchgen.webm import may_be_webm, read_webm
+from batchgen.videos.mp4 import Flaw, Video
+from batchgen.videos.webm import may_be_webm, read_webm
 
 
 def element(name: str, content: bytes, *, unknown: bool = False) -> bytes:

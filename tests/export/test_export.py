@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from batchgen.errors import UsageError
-from batchgen.export import FORMATS, default_target, export, xlsx
-from batchgen.export.webdataset import write_webdataset
-from batchgen.formula import unguard
 from batchgen.job import RESULT_COLUMNS, Result, State
-from batchgen.summary import Credits, Summary
+from batchgen.results.export import FORMATS, default_target, export, xlsx
+from batchgen.results.export.webdataset import write_webdataset
+from batchgen.results.formula import unguard
+from batchgen.results.summary import Credits, Summary
 
 CLIPS = sorted((Path(__file__).parents[2] / "batchgen" / "sandbox" / "assets").glob("landscape-*.mp4"))
 SUMMARY = Summary(

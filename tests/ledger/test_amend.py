@@ -5,7 +5,7 @@ from till import SERVICE, Till, outcome
 
 from batchgen.errors import UsageError
 from batchgen.job import GIVEN_UP, TASK_NOT_FOUND, OutcomeKind, State
-from batchgen.ledger import amend, people
+from batchgen.ledger import amend, decisions
 
 WHO = "somebody"
 
@@ -16,7 +16,7 @@ def lost(till: Till) -> Till:
     till.take_in("a", "b")
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     doubt = till.doubt("a")
-    till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    till.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
     till.buy("b", "task-b")
     return till
 
@@ -27,7 +27,7 @@ def mistaken(till: Till) -> Till:
     till.take_in("a", "b")
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     doubt = till.doubt("a")
-    till.ledger.write(lambda c: people.adopt(c, doubt, "task-of-nobody", SERVICE, WHO))
+    till.ledger.write(lambda c: decisions.adopt(c, doubt, "task-of-nobody", SERVICE, WHO))
     till.see(till.task("a"), State.OVERDUE, error_code=TASK_NOT_FOUND)
     return till
 
@@ -56,15 +56,15 @@ def test_what_was_lost_is_found_only_once_and_never_as_the_task_of_another(lost:
 
 def test_a_loss_that_was_bought_again_stays_lost(lost: Till) -> None:
     """The job has another task by now; two can't be waited for at once."""
-    (ended,) = lost.ledger.read(lambda c: people.ended_jobs(c, job_ids=["a"]))
-    lost.ledger.write(lambda c: people.buy_again(c, [ended], WHO))
+    (ended,) = lost.ledger.read(lambda c: decisions.ended_jobs(c, job_ids=["a"]))
+    lost.ledger.write(lambda c: decisions.buy_again(c, [ended], WHO))
     with pytest.raises(UsageError, match="not in doubt"):
         name(lost, "a", "task-a")
     assert lost.names() == ["a"]
 
 
 def test_a_task_that_was_given_up_is_waited_for_again(lost: Till) -> None:
-    lost.ledger.write(lambda c: people.give_up(c, "b", WHO))
+    lost.ledger.write(lambda c: decisions.give_up(c, "b", WHO))
     name(lost, "b", "task-b")
     assert (lost.state("b"), lost.task("b").task_id) == (State.SUBMITTED, "task-b")
     assert lost.see(lost.task("b"), State.SUCCEEDED, video_urls=("https://f/1.mp4",))
@@ -76,7 +76,7 @@ def test_a_wrong_task_id_of_a_person_is_replaced_while_the_service_has_never_sho
     mistaken: Till, given_up: bool
 ) -> None:
     if given_up:
-        mistaken.ledger.write(lambda c: people.give_up(c, "a", WHO))
+        mistaken.ledger.write(lambda c: decisions.give_up(c, "a", WHO))
     name(mistaken, "a", "task-a")
     assert (mistaken.state("a"), mistaken.task("a").task_id) == (State.SUBMITTED, "task-a")
     assert mistaken.credits().charged == 6
@@ -92,7 +92,7 @@ def test_an_id_that_the_service_gave_is_never_replaced(lost: Till) -> None:
     lost.see(lost.task("b"), State.OVERDUE, error_code=TASK_NOT_FOUND)
     with pytest.raises(UsageError, match="The service itself named task task-b"):
         name(lost, "b", "another")
-    lost.ledger.write(lambda c: people.give_up(c, "b", WHO))
+    lost.ledger.write(lambda c: decisions.give_up(c, "b", WHO))
     with pytest.raises(UsageError, match="The service itself named task task-b"):
         name(lost, "b", "another")
 

@@ -4,9 +4,9 @@ import pytest
 from till import Till, accepted, job, outcome
 
 from batchgen.job import ENDED_WITHOUT_VIDEO, OutcomeKind, State
-from batchgen.ledger import people
+from batchgen.ledger import decisions
 from batchgen.ledger.tasks import videos_page
-from batchgen.plan import Decision, Selection
+from batchgen.planning.decide import Decision, Selection
 
 WHO = "somebody"
 
@@ -28,13 +28,13 @@ def paid_lost(till: Till) -> None:
     till.take_in("a")
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     doubt = till.doubt("a")
-    till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    till.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
 
 
 def given_up(till: Till) -> None:
     till.take_in("a")
     till.buy("a")
-    till.ledger.write(lambda c: people.give_up(c, "a", WHO))
+    till.ledger.write(lambda c: decisions.give_up(c, "a", WHO))
 
 
 # -- a change that was asked for, was not bought yet, and is taken back ----------------------------------------
@@ -65,7 +65,7 @@ def test_also_when_it_was_in_doubt_and_not_charged(till: Till) -> None:
     doubt = till.doubt("a")
     till.take_in("a")
     assert till.state("a") is State.IN_DOUBT, "a doubt stays with a person"
-    till.ledger.write(lambda c: people.not_charged(c, doubt, WHO))
+    till.ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
     till.take_in("a")
     assert (till.names(), till.state("a")) == ([], State.SUCCEEDED)
 
@@ -90,7 +90,7 @@ def test_a_rejected_content_was_never_bought_and_is_tried_again(till: Till) -> N
 
 def test_what_retry_asked_for_is_bought_although_it_is_the_same(till: Till) -> None:
     bought(till, state=State.FAILED)
-    till.ledger.write(lambda c: people.buy_again(c, people.ended_jobs(c), WHO))
+    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c), WHO))
     till.take_in("a")
     assert till.names() == ["a"]
 
@@ -124,7 +124,7 @@ def test_a_row_that_went_back_is_bought_again_by_retry_alone(till: Till) -> None
     bought(till)
     bought(till, job("a", "another"), State.SUCCEEDED, "t2")
     till.take_in("a")
-    till.ledger.write(lambda c: people.buy_again(c, people.ended_jobs(c, job_ids=["a"]), WHO))
+    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c, job_ids=["a"]), WHO))
     attempt = till.begin("a")
     assert (attempt.purchase_no, b"prompt of a" in attempt.body) == (3, True)
     till.end(attempt, accepted("t3"))
@@ -143,7 +143,7 @@ def test_what_was_paid_for_and_lost_stays_lost_when_its_row_comes_back(till: Til
     paid_lost(till)
     till.take_in(job("a", "another"), again=True)
     till.take_in("a")
-    assert (till.names(), line(till).state, line(till).error_code) == ([], State.FAILED, people.PAID_LOST)
+    assert (till.names(), line(till).state, line(till).error_code) == ([], State.FAILED, decisions.PAID_LOST)
 
 
 def test_what_was_given_up_stays_given_up_when_its_row_comes_back(till: Till) -> None:
@@ -151,7 +151,7 @@ def test_what_was_given_up_stays_given_up_when_its_row_comes_back(till: Till) ->
     till.take_in(job("a", "another"), again=True)
     till.see(till.buy("a", "t2"), State.SUCCEEDED)
     till.take_in("a")
-    assert (till.names(), line(till).state, line(till).error_code) == ([], State.EXPIRED, people.GIVEN_UP)
+    assert (till.names(), line(till).state, line(till).error_code) == ([], State.EXPIRED, decisions.GIVEN_UP)
 
 
 def test_a_video_that_never_came_is_still_asked_for_when_its_row_comes_back(till: Till) -> None:
@@ -191,5 +191,5 @@ def test_what_was_lost_at_a_price_of_nothing_was_charged_all_the_same(till: Till
     till.take_in(job("a", price=0))
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     doubt = till.doubt("a")
-    till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    till.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
     assert line(till).charged_credits == 0

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from till import Till
 
-from batchgen import videos
-from batchgen.board import Board
-from batchgen.download import Downloaded
 from batchgen.job import Look, State
 from batchgen.ledger.tasks import Seen, Video
-from batchgen.videos import Fetcher, FetchSettings
+from batchgen.running import fetch as videos
+from batchgen.running.fetch import Fetcher, FetchSettings
+from batchgen.running.state import Board
+from batchgen.videos.download import Downloaded
 
 
 def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once(

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from till import Till, accepted, job, outcome
 
-from batchgen.board import Board, Stop
-from batchgen.dispatch import Dispatcher
+from batchgen.errors import Stop
 from batchgen.job import Outcome, OutcomeKind, State
-from batchgen.lessons import Lessons
-from batchgen.pacing import Away, Failures, MaxFailures, Rate, SubmitPacer
-from batchgen.submit import Submitter
+from batchgen.running.dispatch import Dispatcher
+from batchgen.running.outcomes import Lessons
+from batchgen.running.pacing import Away, Failures, MaxFailures, Rate, SubmitPacer
+from batchgen.running.state import Board
+from batchgen.running.submit import Submitter
 
 NAMES = [f"j{n}" for n in range(1, 7)]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from till import START, Till, accepted, job, outcome
 
-from batchgen import intake
 from batchgen.job import InvalidRow, Job, Known, OutcomeKind, Problem, State
-from batchgen.ledger import people
-from batchgen.ledger.store import Store
-from batchgen.plan import RAISES, SUBMITS, Decision, Selection, decide
+from batchgen.ledger import decisions
+from batchgen.ledger.sqlite.store import Store
+from batchgen.planning import walk
+from batchgen.planning.decide import RAISES, SUBMITS, Decision, Selection, decide
 
 
 def bought(till: Till, *names: str, state: State = State.SUCCEEDED) -> None:
@@ -209,7 +209,7 @@ def test_a_job_that_was_never_bought_is_not_renamed(till: Till) -> None:
 def test_a_job_that_waits_to_be_bought_again_is_not_bought_behind_the_plans_back(till: Till) -> None:
     """Failed, `retry`, and renamed before it was submitted: the plan counts what is submitted."""
     bought(till, "a", state=State.FAILED)
-    till.ledger.write(lambda c: people.buy_again(c, people.ended_jobs(c), "somebody"))
+    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c), "somebody"))
     plan = till.take_in(job("neu", "prompt of a"))
     assert plan.to_submit.jobs == len(till.names()) == 1
 
@@ -263,7 +263,7 @@ def test_taking_in_is_all_or_nothing(till: Till) -> None:
         raise RuntimeError("the file ended in the middle")
 
     with pytest.raises(RuntimeError):
-        till.ledger.write(lambda c: intake.take_in(c, broken(), Selection()))
+        till.ledger.write(lambda c: walk.take_in(c, broken(), Selection()))
     assert till.names() == ["a"]
 
 
@@ -277,7 +277,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         with Till(tmp_path / str(count)) as till:
             rows = (job(f"j{n}") for n in range(count))
             tracemalloc.start()
-            till.ledger.write(lambda c, rows=rows: intake.take_in(c, rows, Selection()))
+            till.ledger.write(lambda c, rows=rows: walk.take_in(c, rows, Selection()))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
             assert till.states() == {State.NOT_SUBMITTED: count}
@@ -290,13 +290,13 @@ def test_the_requests_of_renamed_rows_are_not_held_in_memory(tmp_path: Path) -> 
     for count in (2_500, 5_000):
         with Till(tmp_path / str(count)) as till:
             till.ledger.write(
-                lambda c, n=count: intake.take_in(c, (job(f"a{i}", f"{i:2000}") for i in range(n)), Selection())
+                lambda c, n=count: walk.take_in(c, (job(f"a{i}", f"{i:2000}") for i in range(n)), Selection())
             )
             till.ledger.write(lambda c: c.exec_driver_sql(BUY_ALL))
             till.ledger.write(lambda c: c.exec_driver_sql("UPDATE job SET state = 'succeeded'"))
             renamed = (job(f"b{i}", f"{i:2000}") for i in range(count))
             tracemalloc.start()
-            plan = till.ledger.write(lambda c, rows=renamed: intake.take_in(c, rows, Selection()))
+            plan = till.ledger.write(lambda c, rows=renamed: walk.take_in(c, rows, Selection()))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
             assert len(plan.renamed) == count
@@ -311,7 +311,7 @@ SELECT job_no, 1, 1, fingerprint, '', '', price, job_id, '', 1, 2, 3, 'accepted'
 
 
 def test_a_preview_without_a_ledger_writes_nothing(tmp_path: Path) -> None:
-    plan = intake.preview(None, [job("a"), invalid("x"), job("b", price=8)], Selection())
+    plan = walk.preview(None, [job("a"), invalid("x"), job("b", price=8)], Selection())
     assert (plan.rows, plan.invalid, plan.to_submit.jobs, plan.to_submit.credits) == (3, 1, 2, 14)
     assert list(tmp_path.iterdir()) == []
 
@@ -320,7 +320,7 @@ def test_a_preview_leaves_the_ledger_as_it_is(tmp_path: Path) -> None:
     with Till(tmp_path) as till:
         till.take_in("a")
     with Store.read(tmp_path) as reader, reader.begin() as connection:
-        assert intake.preview(connection, [job("b")], Selection()).to_submit.jobs == 1
+        assert walk.preview(connection, [job("b")], Selection()).to_submit.jobs == 1
     with Till(tmp_path) as till:
         assert till.names() == ["a"]
 
@@ -337,4 +337,4 @@ def test_each_row_is_looked_up_in_the_ledger_never_searched_for_in_all_of_it(til
     """Else a manifest whose rows are many and all renamed, or edited, would never be done."""
     bought(till, "a", "b")
     items = [job("c", "prompt of a"), job("b", "edited")]
-    assert till.scans(lambda connection: intake.preview(connection, items, Selection())) == []
+    assert till.scans(lambda connection: walk.preview(connection, items, Selection())) == []

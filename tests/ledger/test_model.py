@@ -28,8 +28,8 @@ from batchgen.job import (
     OutcomeKind,
     State,
 )
-from batchgen.ledger import Attempt, CapReached, amend, people
-from batchgen.plan import Selection
+from batchgen.ledger import Attempt, CapReached, amend, decisions
+from batchgen.planning.decide import Selection
 
 NAMES = "abcd"
 WHO = "somebody"
@@ -303,21 +303,21 @@ class LedgerMachine(RuleBasedStateMachine):
             if known:
                 taken = data.draw(st.sampled_from(known))
                 with pytest.raises(UsageError):
-                    self.till.ledger.write(lambda c: people.adopt(c, doubt, taken, SERVICE, WHO))
+                    self.till.ledger.write(lambda c: decisions.adopt(c, doubt, taken, SERVICE, WHO))
             return
         self.decisions += 1
         price, line.doubt = line.doubt, 0
         if how == "adopt":
             self.tasks += 1
-            self.till.ledger.write(lambda c: people.adopt(c, doubt, f"t{self.tasks}", SERVICE, WHO))
+            self.till.ledger.write(lambda c: decisions.adopt(c, doubt, f"t{self.tasks}", SERVICE, WHO))
             line.bought.append(Bought(price, line.wording, f"t{self.tasks}"))
             line.state = State.SUBMITTED
         elif how == "not_charged":
-            self.till.ledger.write(lambda c: people.not_charged(c, doubt, WHO))
+            self.till.ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
             line.live_in.discard(line.purchase)
             line.state = State.NOT_SUBMITTED
         else:
-            self.till.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+            self.till.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
             line.bought.append(Bought(price, line.wording, state=State.FAILED, code=PAID_LOST))
             line.state, line.code = State.FAILED, PAID_LOST
 
@@ -325,7 +325,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         name, line = self.pick(data, self.named(*WAITING))
-        self.till.ledger.write(lambda c: people.give_up(c, name, WHO))
+        self.till.ledger.write(lambda c: decisions.give_up(c, name, WHO))
         line.state, line.code = State.EXPIRED, GIVEN_UP
         ended = line.waits_for()
         ended.state, ended.code = State.EXPIRED, GIVEN_UP
@@ -350,11 +350,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
         chosen = data.draw(st.sets(st.sampled_from(sorted(self.jobs))))
-        found = self.till.ledger.read(lambda c: people.ended_jobs(c, job_ids=chosen)) if chosen else []
+        found = self.till.ledger.read(lambda c: decisions.ended_jobs(c, job_ids=chosen)) if chosen else []
         may = {name for name in chosen if self.jobs[name].state in {*ENDED_WITHOUT_VIDEO, State.SUCCEEDED}}
         assert {one.job_id for one in found} == may
         dearer = [replace(one, price=one.price + 1) for one in found]  # the price table was mended meanwhile
-        self.till.ledger.write(lambda c: people.buy_again(c, dearer, WHO))
+        self.till.ledger.write(lambda c: decisions.buy_again(c, dearer, WHO))
         for name, line in self.jobs.items():
             line.selected = name in may
             if name in may:

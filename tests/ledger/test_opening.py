@@ -13,7 +13,8 @@ from filelock import FileLock
 from till import SERVICE, Till
 
 from batchgen.errors import LedgerBusy, LedgerError
-from batchgen.ledger import Ledger, Store, lock, store, views
+from batchgen.ledger import Ledger, Store, views
+from batchgen.ledger.sqlite import lock, store
 
 
 def test_a_ledger_of_another_service_is_refused(tmp_path: Path) -> None:

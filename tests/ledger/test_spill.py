@@ -11,7 +11,7 @@ from till import Till, accepted, job
 
 from batchgen.errors import LedgerWriteError
 from batchgen.job import State
-from batchgen.ledger import spill
+from batchgen.ledger.sqlite import spill
 
 
 def refuse(till: Till):

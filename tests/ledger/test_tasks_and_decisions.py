@@ -7,7 +7,7 @@ from till import SERVICE, START, Till, accepted, job, outcome
 
 from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, WHOLE_CHARGE, OutcomeKind, State
-from batchgen.ledger import CapReached, people
+from batchgen.ledger import CapReached, decisions
 from batchgen.ledger.tables import decision
 
 WHO = "somebody"
@@ -22,7 +22,7 @@ def doubtful(till: Till) -> Till:
     return till
 
 
-def decisions(till: Till) -> list[tuple[str, str, str]]:
+def decided(till: Till) -> list[tuple[str, str, str]]:
     query = decision.select().order_by(decision.c.decision_no)
     return [(one.who, one.what, one.job_id) for one in till.ledger.read(lambda c: c.execute(query).all())]
 
@@ -90,22 +90,22 @@ def test_no_more_is_given_back_than_was_charged(till: Till) -> None:
 
 def test_a_doubt_can_be_adopted_as_a_task(doubtful: Till) -> None:
     doubt = doubtful.doubt("a")
-    doubtful.ledger.write(lambda c: people.adopt(c, doubt, "task-a", SERVICE, WHO))
+    doubtful.ledger.write(lambda c: decisions.adopt(c, doubt, "task-a", SERVICE, WHO))
     assert doubtful.task("a").task_id == "task-a"
     assert (doubtful.credits().charged, doubtful.credits().in_doubt) == (12, 0)
-    assert decisions(doubtful) == [(WHO, "resolve: task", "a")]
+    assert decided(doubtful) == [(WHO, "resolve: task", "a")]
 
 
 def test_a_task_is_adopted_once(doubtful: Till) -> None:
     doubt = doubtful.doubt("a")
     with pytest.raises(UsageError, match="belongs to job b"):
-        doubtful.ledger.write(lambda c: people.adopt(c, doubt, "task-b", SERVICE, WHO))
+        doubtful.ledger.write(lambda c: decisions.adopt(c, doubt, "task-b", SERVICE, WHO))
     assert doubtful.state("a") is State.IN_DOUBT
 
 
 def test_not_charged_frees_the_credits_and_the_job(doubtful: Till) -> None:
     doubt = doubtful.doubt("a")
-    doubtful.ledger.write(lambda c: people.not_charged(c, doubt, WHO))
+    doubtful.ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
     assert doubtful.credits().in_doubt == 0
     assert doubtful.names() == ["a"]
     doubtful.buy("a")
@@ -116,13 +116,13 @@ def test_not_charged_is_refused_while_the_request_may_still_arrive(till: Till) -
     till.end(till.begin("a", now=time.time()), outcome(OutcomeKind.IN_DOUBT))
     doubt = till.doubt("a")
     with pytest.raises(UsageError, match="may still arrive"):
-        till.ledger.write(lambda c: people.not_charged(c, doubt, WHO))
+        till.ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
     assert till.state("a") is State.IN_DOUBT
 
 
 def test_paid_lost_counts_as_spent_and_is_not_bought_again_by_itself(doubtful: Till) -> None:
     doubt = doubtful.doubt("a")
-    doubtful.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    doubtful.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
     assert (doubtful.credits().charged, doubtful.state("a")) == (12, State.FAILED)
     assert doubtful.take_in("a", "b").to_submit.jobs == 0
 
@@ -130,26 +130,26 @@ def test_paid_lost_counts_as_spent_and_is_not_bought_again_by_itself(doubtful: T
 @pytest.mark.parametrize("settle", ["adopt", "not_charged", "paid_lost"])
 def test_a_doubt_is_settled_once(doubtful: Till, settle: str) -> None:
     doubt = doubtful.doubt("a")
-    doubtful.ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+    doubtful.ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
     arguments = ("task-new", SERVICE, WHO) if settle == "adopt" else (WHO,)
     with pytest.raises(UsageError, match="not in doubt any more"):
-        doubtful.ledger.write(lambda c: getattr(people, settle)(c, doubt, *arguments))
+        doubtful.ledger.write(lambda c: getattr(decisions, settle)(c, doubt, *arguments))
 
 
 def test_giving_up_ends_waiting_and_counts_as_spent(doubtful: Till) -> None:
-    doubtful.ledger.write(lambda c: people.give_up(c, "b", WHO))
+    doubtful.ledger.write(lambda c: decisions.give_up(c, "b", WHO))
     assert (doubtful.state("b"), doubtful.credits().charged) == (State.EXPIRED, 6)
     with pytest.raises(UsageError, match="no task that is still waited for"):
-        doubtful.ledger.write(lambda c: people.give_up(c, "b", WHO))
+        doubtful.ledger.write(lambda c: decisions.give_up(c, "b", WHO))
     with pytest.raises(UsageError, match="no task"):
-        doubtful.ledger.write(lambda c: people.give_up(c, "a", WHO))
+        doubtful.ledger.write(lambda c: decisions.give_up(c, "a", WHO))
 
 
 # -- retry -------------------------------------------------------------------------------------------------------
 
 
 def again(till: Till, *names: str) -> None:
-    till.ledger.write(lambda c: people.buy_again(c, people.ended_jobs(c, job_ids=names), WHO))
+    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c, job_ids=names), WHO))
 
 
 @pytest.mark.parametrize("state", sorted(ENDED_WITHOUT_VIDEO - {State.REJECTED}))
@@ -162,7 +162,7 @@ def test_retry_buys_again_in_a_new_purchase(till: Till, state: State) -> None:
     assert second.purchase_no == 2
     till.end(second, accepted("t2"))
     assert till.credits().charged == 12
-    assert decisions(till) == [(WHO, "buy again: retry", "a")]
+    assert decided(till) == [(WHO, "buy again: retry", "a")]
 
 
 def test_retry_of_a_rejected_job_costs_once(till: Till) -> None:
@@ -174,18 +174,18 @@ def test_retry_of_a_rejected_job_costs_once(till: Till) -> None:
 
 
 def test_retry_never_takes_a_job_in_doubt_or_running(doubtful: Till) -> None:
-    assert doubtful.ledger.read(lambda c: people.ended_jobs(c, job_ids=["a", "b"])) == []
-    assert doubtful.ledger.read(people.ended_jobs) == []
+    assert doubtful.ledger.read(lambda c: decisions.ended_jobs(c, job_ids=["a", "b"])) == []
+    assert doubtful.ledger.read(decisions.ended_jobs) == []
 
 
 def test_retry_refuses_a_job_that_changed_since_the_price_was_shown(till: Till) -> None:
     till.take_in("a")
     till.end(till.begin("a"), outcome(OutcomeKind.REJECTED))
-    chosen = till.ledger.read(people.ended_jobs)
+    chosen = till.ledger.read(decisions.ended_jobs)
     till.take_in(job("a", "reworded"))
     till.buy("a")
     with pytest.raises(UsageError, match="changed meanwhile"):
-        till.ledger.write(lambda c: people.buy_again(c, chosen, WHO))
+        till.ledger.write(lambda c: decisions.buy_again(c, chosen, WHO))
     assert till.credits().charged == 6
 
 
@@ -194,7 +194,7 @@ def test_a_doubt_of_an_earlier_purchase_is_not_lost_by_a_later_one(till: Till) -
     till.take_in("a")
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     first = till.doubt("a")
-    till.ledger.write(lambda c: people.paid_lost(c, first, WHO))
+    till.ledger.write(lambda c: decisions.paid_lost(c, first, WHO))
     again(till, "a")
     till.end(till.begin("a"), outcome(OutcomeKind.IN_DOUBT))
     assert (till.credits().charged, till.credits().in_doubt) == (6, 6)

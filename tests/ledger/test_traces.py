@@ -7,8 +7,9 @@ import pytest
 from till import SERVICE, Till, accepted
 
 from batchgen.errors import LedgerError
-from batchgen.ledger import Ledger, Store, spill
-from batchgen.ledger.traces import TAIL
+from batchgen.ledger import Ledger, Store
+from batchgen.ledger.sqlite import spill
+from batchgen.ledger.sqlite.history import TAIL
 
 HEAD = "job_id,manifest,row,state,task_id\r\n"
 

@@ -7,10 +7,10 @@ import pytest
 from till import SERVICE, Till, accepted, job, outcome
 
 from batchgen.job import WHOLE_CHARGE, OutcomeKind, State
-from batchgen.ledger import people, views
+from batchgen.ledger import decisions, views
 from batchgen.ledger.rows import pending_page
+from batchgen.ledger.status import Status
 from batchgen.ledger.tasks import Fetched, videos_page
-from batchgen.status import Status
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def till(tmp_path: Path):
         one.end(one.begin("doubt"), outcome(OutcomeKind.IN_DOUBT))
         one.end(one.begin("lost"), outcome(OutcomeKind.IN_DOUBT))
         lost = one.doubt("lost")
-        one.ledger.write(lambda c: people.paid_lost(c, lost, "somebody"))
+        one.ledger.write(lambda c: decisions.paid_lost(c, lost, "somebody"))
         one.see(one.buy("back"), State.FAILED, refunded=WHOLE_CHARGE, error_code="nsfw", error="moderated")
         one.end(one.begin("no"), outcome(OutcomeKind.REJECTED))
         one.see(one.buy("runs"), State.RUNNING)

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from batchgen.errors import LedgerWriteError
-from batchgen.ledger.store import Store, meta_value, set_meta_value
-from batchgen.ledger.writer import InlineWriter, Writer
+from batchgen.ledger.sqlite.store import Store, meta_value, set_meta_value
+from batchgen.ledger.sqlite.writer import InlineWriter, Writer
 
 MANY = 200
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen import intake
 from batchgen.job import InvalidRow, Job, Outcome, OutcomeKind, State, TaskStatus, fingerprint, request_body
 from batchgen.ledger import Attempt, Ledger, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
-from batchgen.ledger.people import Doubt, doubts
+from batchgen.ledger.decisions import Doubt, doubts
 from batchgen.ledger.rows import pending_page
-from batchgen.ledger.store import meta_value, set_meta_value
+from batchgen.ledger.sqlite.store import meta_value, set_meta_value
 from batchgen.ledger.tasks import OpenTask, Seen, open_tasks
-from batchgen.plan import Plan, Selection
+from batchgen.planning import walk
+from batchgen.planning.decide import Plan, Selection
 
 SERVICE = "https://service.test"
 START = 1_700_000_000.0  # long ago: nothing that began then may still arrive
@@ -67,13 +67,13 @@ class Till:
         selection = select or Selection()
 
         def change(connection: Any) -> Plan:
-            position = intake.next_position(connection)
-            plan = intake.take_in(connection, rows, selection, resubmit_changed=again)
+            position = walk.next_position(connection)
+            plan = walk.take_in(connection, rows, selection, resubmit_changed=again)
             set_meta_value(connection, "first_position", position)
             return plan
 
         shown = self.ledger.read(
-            lambda connection: intake.preview(connection, rows, selection, resubmit_changed=again)
+            lambda connection: walk.preview(connection, rows, selection, resubmit_changed=again)
         )
         written = self.ledger.write(change)
         assert shown == written, "what is shown before is what is written"

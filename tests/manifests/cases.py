@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from batchgen.check import ReadOptions, jobs, survey
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, jobs, survey
 from batchgen.job import Job, Problem
-from batchgen.pricing import PriceTable
 
 HERE = Path(__file__).parent
 FOLDERS = ("valid", "invalid")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.check import ReadOptions, jobs, survey
-from batchgen.fix import write_fix
-from batchgen.formula import guard
+from batchgen.check.fix import write_fix
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, jobs, survey
 from batchgen.job import RESULT_COLUMNS, InvalidRow, Job
-from batchgen.pricing import PriceTable
+from batchgen.results.formula import guard
 
 PRICES = PriceTable.load()
 HEADER = ["provider", "model", "scene", "prompt", "campaign"]

@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from batchgen.check import ReadOptions, survey
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, survey
 from batchgen.manifest.source import FORMATS
 from batchgen.manifest.templates import FILTERS
-from batchgen.pricing import PriceTable
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def test_the_examples_in_manifests_cost_what_their_page_says() -> None:
 
 def test_the_three_documented_requests_are_what_the_examples_hold() -> None:
     """The same JSON values as on the service's page, from CSV and from YAML."""
-    from batchgen.check import jobs
+    from batchgen.check.survey import jobs
     from batchgen.job import Job
 
     documented_requests = [

@@ -2,8 +2,8 @@
 
 import pytest
 
+from batchgen.check.prices import PriceTable
 from batchgen.errors import UsageError
-from batchgen.pricing import PriceTable
 
 
 def test_the_documented_credits() -> None:

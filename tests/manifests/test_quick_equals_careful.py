@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from batchgen.check import ReadOptions, Survey, jobs, survey
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, Survey, jobs, survey
 from batchgen.job import InvalidRow, Job
 from batchgen.manifest import feed
-from batchgen.pricing import PriceTable
 
 PRICES = PriceTable.load()
 EXAMPLES = 5000 if os.environ.get("BATCHGEN_PROOF") else 150  # the long form is part of `make proof`

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from batchgen import quick_yaml
-from batchgen.check import ReadOptions, Survey, survey
-from batchgen.pricing import PriceTable
+from batchgen.check.bulk import yaml as bulk_yaml
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, Survey, survey
 
 PRICES = PriceTable.load()
 EXAMPLES = 5000 if os.environ.get("BATCHGEN_PROOF") else 150  # the long form is part of `make proof`
@@ -105,8 +105,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def both(path: Path, chunk: int, stretch: int, by: str | None) -> tuple[Survey, Survey]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quick_yaml, "CHUNK", chunk)
-        patch.setattr(quick_yaml, "STRETCH", stretch)
+        patch.setattr(bulk_yaml, "CHUNK", chunk)
+        patch.setattr(bulk_yaml, "STRETCH", stretch)
         return survey([path], ReadOptions(), PRICES, by=by), survey([path], CAREFUL, PRICES, by=by)
 
 

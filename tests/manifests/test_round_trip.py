@@ -15,10 +15,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen.check import ReadOptions, jobs, survey
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, jobs, survey
 from batchgen.job import Job
-from batchgen.pricing import PriceTable
-from batchgen.workbook import write_workbook
+from batchgen.results.export.xlsx import write_text_sheet
 
 PRICES = PriceTable.load()
 SLOW = settings(
@@ -142,7 +142,7 @@ def test_xlsx_reads_back(folder: Path, made: list[dict[str, Any]]) -> None:
     path = folder / "m.xlsx"
     header, cells = table(made)
     with path.open("wb") as file:
-        write_workbook(file, header, cells)
+        write_text_sheet(file, header, cells)
     assert read(path) == made
 
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from batchgen.check.schema import check, fast_gate, job_schema, reference, schema_text
 from batchgen.job import Row
-from batchgen.schema import check, fast_gate, job_schema, reference, schema_text
 
 ROOT = Path(__file__).parent.parent.parent
 URL = "https://cdn.example.com/x.png"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.check import ReadOptions, find_manifests, jobs, survey
+from batchgen.check.bulk.csv import quick_csv
+from batchgen.check.bulk.decide import Bulk, Terms
+from batchgen.check.bulk.yaml import quick_yaml
+from batchgen.check.identity import Suspects
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, find_manifests, jobs, survey
 from batchgen.errors import ManifestError
-from batchgen.gate import Bulk, Terms
-from batchgen.identity import Suspects
 from batchgen.manifest import open_manifest, source
-from batchgen.pricing import PriceTable
-from batchgen.quick_csv import quick_csv
-from batchgen.quick_yaml import quick_yaml
 
 ROW = "kie,m,text-to-video,A cat\n"
 SHEET = "provider,model,scene,prompt\n" + ROW

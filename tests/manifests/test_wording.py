@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.check import ReadOptions, Survey, survey
-from batchgen.job import Problem
-from batchgen.pricing import PriceTable
-from batchgen.wording import (
+from batchgen.check.prices import PriceTable
+from batchgen.check.sentences import visible
+from batchgen.check.survey import ReadOptions, Survey, survey
+from batchgen.cli.check_text import (
     estimate_json,
     estimate_markdown,
     estimate_text,
     listing,
     validate_json,
     validate_text,
-    visible,
 )
+from batchgen.job import Problem
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -1,6 +1,6 @@
 """A POST is got ready before its slot by what getting ready took lately."""
 
-from batchgen.pacing import Lead
+from batchgen.running.pacing import Lead
 
 
 def test_where_no_slot_was_waited_for_nothing_is_got_ready_early() -> None:

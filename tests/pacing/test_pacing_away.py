@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from batchgen.pacing import Away, Failures, MaxFailures
+from batchgen.running.pacing import Away, Failures, MaxFailures
 
 
 def away() -> Away:

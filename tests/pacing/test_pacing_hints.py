@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.pacing import Limit, limits, retry_after
+from batchgen.running.pacing import Limit, limits, retry_after
 
 WALL = 1_790_000_000.0
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.pacing import Rate
-from batchgen.pacing.rate import SlotClock, thinned
+from batchgen.running.pacing import Rate
+from batchgen.running.pacing.rate import SlotClock, thinned
 
 
 @pytest.mark.parametrize(

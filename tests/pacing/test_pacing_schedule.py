@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pacing_submit import load
 
-from batchgen.pacing import Durations, PollPacer, PollSchedule, Rate
-from batchgen.pacing.durations import STEPS, TOGETHER, edge, step_of
-from batchgen.pacing.looks import Looks
+from batchgen.running.pacing import Durations, PollPacer, PollSchedule, Rate
+from batchgen.running.pacing.durations import STEPS, TOGETHER, edge, step_of
+from batchgen.running.pacing.looks import Looks
 
 polling = load("polling")
 GROUP = ("veo", "text-to-video")

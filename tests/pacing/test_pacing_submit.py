@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.pacing import Rate, SubmitPacer
+from batchgen.running.pacing import Rate, SubmitPacer
 
 
 def load(name: str) -> ModuleType:

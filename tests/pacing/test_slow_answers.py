@@ -5,11 +5,11 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from batchgen.board import Board
 from batchgen.job import Look, State, TaskStatus
 from batchgen.ledger.tasks import OpenTask, Seen
-from batchgen.pacing import Durations, PollPacer, PollSchedule, Rate
-from batchgen.poll import MOST_OPEN, Poller
+from batchgen.running.pacing import Durations, PollPacer, PollSchedule, Rate
+from batchgen.running.poll import MOST_OPEN, Poller
+from batchgen.running.state import Board
 
 DONE = Look(TaskStatus(State.SUCCEEDED, video_urls=("https://f/v.mp4",)))
 

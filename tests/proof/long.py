@@ -26,7 +26,7 @@ import trials
 from figures import Figure, table
 from processes import Zygote, can_trace
 
-from batchgen import failpoint
+from batchgen.ledger import failpoint
 
 
 @dataclass(frozen=True)

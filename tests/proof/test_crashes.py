@@ -10,8 +10,8 @@ import trials
 from processes import Zygote, can_trace
 
 import batchgen
-from batchgen import failpoint
 from batchgen.job import OutcomeKind
+from batchgen.ledger import failpoint
 
 SEED = 20261
 

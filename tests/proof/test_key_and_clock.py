@@ -13,18 +13,18 @@ from books import compare, find_key
 from processes import BASE_ENV, ROOT, Zygote
 from world import key_pattern, make_world
 
-from batchgen.api import Api
-from batchgen.board import Board, Clock
-from batchgen.check import ReadOptions, jobs
-from batchgen.dispatch import Dispatcher
-from batchgen.intake import take_in
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, jobs
 from batchgen.ledger import Ledger
-from batchgen.lessons import Lessons
-from batchgen.pacing import Away, Failures, SubmitPacer
-from batchgen.plan import Selection
-from batchgen.pricing import PriceTable
-from batchgen.secret import Secret
-from batchgen.submit import Submitter
+from batchgen.planning.decide import Selection
+from batchgen.planning.walk import take_in
+from batchgen.running.dispatch import Dispatcher
+from batchgen.running.outcomes import Lessons
+from batchgen.running.pacing import Away, Failures, SubmitPacer
+from batchgen.running.state import Board, Clock
+from batchgen.running.submit import Submitter
+from batchgen.service import Api
+from batchgen.service.secret import Secret
 
 SEED = 20265
 

@@ -24,21 +24,21 @@ import threading
 import aiohttp.web  # noqa: F401
 import jinja2  # noqa: F401
 
-import batchgen.check
+import batchgen.check.survey
 import batchgen.cli
+import batchgen.cli.check_text
+import batchgen.cli.doctor
 import batchgen.cli.ledger
 import batchgen.cli.run
-import batchgen.doctor
-import batchgen.flow
 import batchgen.manifest.csv
-import batchgen.outputs
-import batchgen.progress
-import batchgen.retry
+import batchgen.running.flow
+import batchgen.running.outputs
+import batchgen.running.progress
+import batchgen.running.resolve
+import batchgen.running.retry
 import batchgen.sandbox.__main__
-import batchgen.settle
-import batchgen.wording
-from batchgen import failpoint
-from batchgen.pacing import durations
+from batchgen.ledger import failpoint
+from batchgen.running.pacing import durations
 
 
 def _become(wish: dict) -> int:
@@ -75,7 +75,7 @@ def _become(wish: dict) -> int:
 
 def _unpace(most: int) -> None:
     """Submit without waiting, `most` POSTs at once, and never pause for doubts: two thousand faults in minutes."""
-    from batchgen import drive
+    from batchgen.running import stations as drive
 
     class Unpaced(drive.SubmitPacer):
         def wait(self, now: float) -> float | None:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.job import Answer, OutcomeKind
-from batchgen.reply import outcome
+from batchgen.service.reply import outcome
 
 CASES = cases(Path(__file__).parent / "answers" / "create")
 NEVER_FOR_5XX = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.REFUSED}

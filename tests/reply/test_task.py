@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.job import WHOLE_CHARGE, Answer, State, Trouble
-from batchgen.reply import is_the_service, look
+from batchgen.service.reply import is_the_service, look
 
 CASES = cases(Path(__file__).parent / "answers" / "task")
 TROUBLES = {trouble.value for trouble in Trouble}

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from batchgen.job import Result, State
-from batchgen.report import write_report
-from batchgen.report.live import watch
-from batchgen.summary import Credits, Summary
+from batchgen.results.page import write_report
+from batchgen.results.page.live import watch
+from batchgen.results.summary import Credits, Summary
 
 CLIPS = Path(__file__).parents[2] / "batchgen" / "sandbox" / "assets"
 PROMPTS = (

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 
 from batchgen.job import Result, State
-from batchgen.report import changes
-from batchgen.report.changes import Changes
-from batchgen.report.live import watch
-from batchgen.summary import Summary
+from batchgen.results.page import changes
+from batchgen.results.page.changes import Changes
+from batchgen.results.page.live import watch
+from batchgen.results.summary import Summary
 
 RESULTS = [
     Result(f"job-{row}", "a.csv", row, State.RUNNING, cells={"prompt": f"prompt {row}"}) for row in range(1, 6)

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.job import Result, State
-from batchgen.report import page as page_module
-from batchgen.report import write_report
-from batchgen.report.chunks import CHUNK, column, script_json
-from batchgen.summary import Summary
+from batchgen.results.page import page as page_module
+from batchgen.results.page import write_report
+from batchgen.results.page.chunks import CHUNK, column, script_json
+from batchgen.results.summary import Summary
 
 HOSTILE = Path(__file__).with_name("hostile.txt").read_text(encoding="utf-8").splitlines()
 STYLE = (Path(page_module.__file__).parent / "style.css").read_text(encoding="utf-8")

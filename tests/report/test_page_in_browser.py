@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.formula import unguard
 from batchgen.job import Result, State
+from batchgen.results.formula import unguard
 
 pytestmark = pytest.mark.browser
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen.formula import TRIGGERS, guard, own_header, own_name, unguard
 from batchgen.job import RESULT_COLUMNS
+from batchgen.results.formula import TRIGGERS, guard, own_header, own_name, unguard
 
 NASTY = st.text(alphabet="'=+-@\t\r\n,.;\"05eE% aä😀", max_size=12)
 

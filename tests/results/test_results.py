@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchgen.errors import Exit, OutputError
-from batchgen.formula import own_name, unguard
+from batchgen.files import whole_file
 from batchgen.job import RESULT_COLUMNS, Result, State
-from batchgen.results import columns, frame, utc, write_results
-from batchgen.whole import whole_file
+from batchgen.results.csv import columns, frame, utc, write_results
+from batchgen.results.formula import own_name, unguard
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 PAID = Result(

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from batchgen.job import Result, State
-from batchgen.results import write_results
+from batchgen.results.csv import write_results
 
 pytestmark = pytest.mark.office
 

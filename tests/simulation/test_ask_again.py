@@ -11,13 +11,13 @@ from virtual_pace import START, _job
 from virtual_time import virtual_loop
 from virtual_world import Stations, imagined
 
-from batchgen import intake
-from batchgen.board import Board, Clock
-from batchgen.config import Config
-from batchgen.drive import Course
 from batchgen.job import Look, Outcome, OutcomeKind, Trouble
 from batchgen.ledger import Ledger
-from batchgen.plan import Selection
+from batchgen.planning import walk
+from batchgen.planning.decide import Selection
+from batchgen.running.settings import Config
+from batchgen.running.state import Board, Clock
+from batchgen.running.stations import Course
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def submit(disk: Disk, api: Scripted, *, idempotent: bool) -> str:
     with virtual_loop() as loop:
         disk.wall = lambda: START + loop.time()  # type: ignore[attr-defined]
         ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-        ledger.write(lambda connection: intake.take_in(connection, [_job(1)], Selection()))
+        ledger.write(lambda connection: walk.take_in(connection, [_job(1)], Selection()))
         board = Board(clock=Clock(loop.time, disk.wall))
         course = Course(download=False, wait=False)
         stations = Stations(ledger, api, board, Config(idempotent=idempotent), course, random.Random(1))  # type: ignore[arg-type]

@@ -14,14 +14,17 @@ from virtual_disk import Disk
 from virtual_world import imagined, simulate
 
 import batchgen.ledger as ledger_module
-from batchgen import intake, plan, poll, reply
-from batchgen.board import Board, Stop
-from batchgen.dispatch import Dispatcher
+from batchgen.errors import Stop
 from batchgen.job import WHOLE_CHARGE, Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
-from batchgen.ledger import Ledger, attempts, people, rows, tasks
-from batchgen.ledger.prepared import Prepared
+from batchgen.ledger import Ledger, attempts, decisions, rows, tasks
+from batchgen.ledger.sqlite.prepared import Prepared
 from batchgen.ledger.tables import account, attempt, job
-from batchgen.submit import Submitter
+from batchgen.planning import decide, walk
+from batchgen.running import poll
+from batchgen.running.dispatch import Dispatcher
+from batchgen.running.state import Board
+from batchgen.running.submit import Submitter
+from batchgen.service import reply
 
 WITHIN = 300
 Patch = tuple[Any, str, Any]
@@ -283,56 +286,56 @@ def loses_the_last_overdue_task(disk: Disk) -> list[Patch]:
 
 @mutant
 def adopts_a_task_twice(disk: Disk) -> list[Patch]:
-    real = people.adopt
+    real = decisions.adopt
 
     def adopt(connection: sa.Connection, doubt: Any, task_id: str, service: str, who: str) -> None:
         real(connection, doubt, task_id, service + "/", who)
 
-    return [(people, "adopt", adopt)]
+    return [(decisions, "adopt", adopt)]
 
 
 @mutant
 def believes_not_charged_too_early(disk: Disk) -> list[Patch]:
-    real = people.not_charged
+    real = decisions.not_charged
 
     def not_charged(connection: sa.Connection, doubt: Any, who: str) -> None:
         real(connection, replace(doubt, not_after=0.0), who)
 
-    return [(people, "not_charged", not_charged)]
+    return [(decisions, "not_charged", not_charged)]
 
 
 @mutant
 def buys_an_edited_row_again_while_it_runs(disk: Disk) -> list[Patch]:
-    real = plan.decide
+    real = decide.decide
 
-    def decide(*args: Any, **options: Any) -> plan.Decision:
+    def decided(*args: Any, **options: Any) -> decide.Decision:
         decision = real(*args, **options)
-        return plan.Decision.EDITED if decision is plan.Decision.CHANGED else decision
+        return decide.Decision.EDITED if decision is decide.Decision.CHANGED else decision
 
-    return [(intake, "decide", decide)]
+    return [(walk, "decide", decided)]
 
 
 @mutant
 def submits_a_doubt_again_when_its_row_is_edited(disk: Disk) -> list[Patch]:
-    real = plan.decide
+    real = decide.decide
 
-    def decide(*args: Any, **options: Any) -> plan.Decision:
+    def decided(*args: Any, **options: Any) -> decide.Decision:
         decision = real(*args, **options)
-        return plan.Decision.EDITED if decision is plan.Decision.IN_DOUBT else decision
+        return decide.Decision.EDITED if decision is decide.Decision.IN_DOUBT else decision
 
     values = dict(rows.REPLACE._statement._values)
     unguarded = Prepared(sa.update(job).where(job.c.job_no == sa.bindparam("no")).values(values))
-    return [(intake, "decide", decide), (rows, "REPLACE", unguarded)]
+    return [(walk, "decide", decided), (rows, "REPLACE", unguarded)]
 
 
 @mutant
 def buys_again_what_a_row_comes_back_to(disk: Disk) -> list[Patch]:
-    return [(intake, "may_go_back", lambda fingerprint, known: False)]
+    return [(walk, "may_go_back", lambda fingerprint, known: False)]
 
 
 @mutant
 def buys_an_edited_row_whose_money_was_lost(disk: Disk) -> list[Patch]:
-    return [(plan, "PAID_ENDS", frozenset())]
+    return [(decide, "PAID_ENDS", frozenset())]
 
 
 # -- the spill -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from virtual_disk import Disk
 from virtual_pace import Steady, run
 from virtual_world import imagined
 
-from batchgen.config import Config
-from batchgen.pacing import Rate
+from batchgen.running.pacing import Rate
+from batchgen.running.settings import Config
 
 #: Seconds to an answer. Where the way there varies by more than a few milliseconds, a service that counts to the
 #: number that was told sees one too many now and then, however evenly they leave.

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 from virtual_time import Killed
 
-from batchgen.ledger import Ledger, spill, store
-from batchgen.ledger.writer import _Waiting, write_group
+from batchgen.ledger import Ledger
+from batchgen.ledger.sqlite import spill, store
+from batchgen.ledger.sqlite.writer import _Waiting, write_group
 
 SERVICE = "https://service.test"
 _ROOT = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -11,13 +11,14 @@ from virtual_disk import SERVICE, Disk, GroupWriter
 from virtual_time import VirtualLoop, virtual_loop
 from virtual_world import Stations
 
-from batchgen import intake, reply
-from batchgen.board import Board, Clock
-from batchgen.config import Config
-from batchgen.drive import Course
 from batchgen.job import Answer, Job, Look, Outcome, fingerprint
 from batchgen.ledger import Ledger
-from batchgen.plan import Selection
+from batchgen.planning import walk
+from batchgen.planning.decide import Selection
+from batchgen.running.settings import Config
+from batchgen.running.state import Board, Clock
+from batchgen.running.stations import Course
+from batchgen.service import reply
 
 START = 1_700_000_000.0
 
@@ -102,7 +103,7 @@ def run(disk: Disk, service: Steady, jobs: int, config: Config, seed: int = 1) -
 
         disk.wall = wall  # type: ignore[attr-defined]
         ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-        ledger.write(lambda connection: intake.take_in(connection, map(_job, range(jobs)), Selection()))
+        ledger.write(lambda connection: walk.take_in(connection, map(_job, range(jobs)), Selection()))
         rng = random.Random(seed)
         ledger._writer = GroupWriter(disk, ledger.store, loop, lambda: rng.uniform(0.0005, 0.003))  # type: ignore[assignment]
         board = Board(clock=Clock(loop.time, wall))

@@ -11,8 +11,8 @@ from typing import Any
 
 from virtual_disk import Disk
 
-from batchgen import reply
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
+from batchgen.service import reply
 
 #: What can happen to one POST: name -> (does the service act on it?, what the client gets).
 FAULTS = (

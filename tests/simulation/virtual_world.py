@@ -20,24 +20,24 @@ from virtual_disk import SERVICE, Disk, GroupWriter
 from virtual_service import FATAL, FAULTS, LOOK_FAULTS, PRICE, Service, Weather
 from virtual_time import Killed, Stuck, VirtualLoop, finish_off, virtual_loop
 
-import batchgen.drive as drive_module
 import batchgen.ledger as ledger_module
-from batchgen import entries, intake
-from batchgen.board import Board, Clock, Stop
-from batchgen.config import Config
-from batchgen.drive import Course, Drive
-from batchgen.errors import LedgerWriteError, UsageError
+import batchgen.running.stations as drive_module
+from batchgen.errors import LedgerWriteError, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
-from batchgen.ledger import CapReached, Ledger, people, views
-from batchgen.ledger import lock as lock_module
-from batchgen.ledger import store as store_module
+from batchgen.ledger import CapReached, Ledger, decisions, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.rows import pending_sum
-from batchgen.ledger.store import set_meta_value
-from batchgen.pacing import Durations, MaxFailures, Rate
-from batchgen.pacing import schedule as schedule_module
-from batchgen.plan import Selection
+from batchgen.ledger.sqlite import lock as lock_module
+from batchgen.ledger.sqlite import store as store_module
+from batchgen.ledger.sqlite.store import set_meta_value
+from batchgen.planning import enter, walk
+from batchgen.planning.decide import Selection
+from batchgen.running.pacing import Durations, MaxFailures, Rate
+from batchgen.running.pacing import schedule as schedule_module
+from batchgen.running.settings import Config
+from batchgen.running.state import Board, Clock
+from batchgen.running.stations import Course, Drive
 
 START = 1_700_000_000.0
 LONGEST = 12 * 3600.0
@@ -327,8 +327,8 @@ class World:
             self.purchases[name] += edited and ((ended and code not in PAID_ENDS) or asked)
 
         def change(connection: sa.Connection) -> None:
-            position = intake.next_position(connection)
-            intake.take_in(connection, jobs, Selection(), resubmit_changed=self.worded == 2)
+            position = walk.next_position(connection)
+            walk.take_in(connection, jobs, Selection(), resubmit_changed=self.worded == 2)
             set_meta_value(connection, "first_position", position)
             try:
                 set_cap(connection, self.cap)
@@ -342,7 +342,7 @@ class World:
     def _person(self, ledger: Ledger, *, calm: bool) -> None:
         """Settle, retry, edit: truthfully, and at times too early."""
         rng = self.rng
-        found = ledger.read(people.doubts)
+        found = ledger.read(decisions.doubts)
         self.story.doubts += len(found)
         for doubt in found:
             if calm or rng.random() < 0.6:
@@ -352,12 +352,12 @@ class World:
         ):
             true = self.service.tasks[task[0]]
             if true.end == "never":
-                ledger.write(lambda c, name=task[1]: people.give_up(c, name, WHO))
+                ledger.write(lambda c, name=task[1]: decisions.give_up(c, name, WHO))
                 self.given_up.add(task[0])
-        ended = ledger.read(people.ended_jobs)
+        ended = ledger.read(decisions.ended_jobs)
         if ended and not calm and rng.random() < 0.4:
             chosen = rng.sample(ended, rng.randint(1, len(ended)))
-            ledger.write(lambda c: people.buy_again(c, chosen, WHO))
+            ledger.write(lambda c: decisions.buy_again(c, chosen, WHO))
             for one in chosen:
                 self.purchases[one.job_id] += 1
                 self.retried[one.job_id] += 1
@@ -374,25 +374,25 @@ class World:
         self.worded += 1
         self.wordings |= {one: 1 - self.wordings[one] for one in list(self.wordings)[::2]}
 
-    def _resolve(self, ledger: Ledger, doubt: people.Doubt) -> None:
+    def _resolve(self, ledger: Ledger, doubt: decisions.Doubt) -> None:
         rng = self.rng
         true = self.service.by_attempt.get(doubt.attempt_id)
         known = self.disk.rows("SELECT task_id FROM task")
         if known and rng.random() < 0.2:
             self._must_refuse(
-                ledger, lambda c: people.adopt(c, doubt, known[0][0], SERVICE, WHO), "a task was adopted twice"
+                ledger, lambda c: decisions.adopt(c, doubt, known[0][0], SERVICE, WHO), "a task was adopted twice"
             )
         if self.wall() <= doubt.not_after and true is None:
             self._must_refuse(
-                ledger, lambda c: people.not_charged(c, doubt, WHO), "`not charged` was taken too early"
+                ledger, lambda c: decisions.not_charged(c, doubt, WHO), "`not charged` was taken too early"
             )
         elif true is None:
-            ledger.write(lambda c: people.not_charged(c, doubt, WHO))
+            ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
         elif rng.random() < 0.8:
-            ledger.write(lambda c: people.adopt(c, doubt, true.task_id, SERVICE, WHO))
+            ledger.write(lambda c: decisions.adopt(c, doubt, true.task_id, SERVICE, WHO))
             self.must_have.add(true.task_id)
         else:
-            ledger.write(lambda c: people.paid_lost(c, doubt, WHO))
+            ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
 
     def _must_refuse(self, ledger: Ledger, what: Any, otherwise: str) -> None:
         try:
@@ -505,12 +505,12 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     """
     clock = SimpleNamespace(time=lambda: disk.wall(), strftime=lambda *_: "then", localtime=lambda *_: None)  # noqa: PLW0108 - each seed has a clock of its own
     patches: list[tuple[Any, str, Any]] = [
-        (module, "time", clock) for module in (ledger_module, people, lock_module, store_module, entries)
+        (module, "time", clock) for module in (ledger_module, decisions, lock_module, store_module, enter)
     ]
     patches += [
         (drive_module, "FileHost", _NoFiles),
         (lock_module, "file_system_of", lambda out: "ext4"),
-        (entries, "person", lambda: WHO),
+        (enter, "person", lambda: WHO),
     ]
     if not learning:
         patches += [

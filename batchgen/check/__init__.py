@@ -1,0 +1,1 @@
+"""Rows -> jobs with ids and prices, or problems in sentences."""

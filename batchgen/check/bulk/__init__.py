@@ -1,0 +1,1 @@
+"""Only speed: whole columns decided at once."""

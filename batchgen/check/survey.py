@@ -1,0 +1,236 @@
+"""From manifests to validated jobs: `survey` decides about all rows at once, `jobs` gives them one by one.
+
+Both give the same verdicts. `survey` is the quick pass that keeps no rows; `jobs` makes every job in full, in
+the manifests' order, for the ledger.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchgen.check.bulk.csv import quick_csv
+from batchgen.check.bulk.decide import Bulk, Terms
+from batchgen.check.bulk.hashing import content_hash, text_hash
+from batchgen.check.bulk.yaml import quick_yaml
+from batchgen.check.findings import Duplicates, Findings, Survey
+from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
+from batchgen.check.prices import PriceTable
+from batchgen.check.verdict import Verdict, judge
+from batchgen.job import InvalidRow, Job, Row
+from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
+from batchgen.manifest.source import on_disk
+
+__all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
+
+Knows = Callable[[Row], bool]
+Paths = Sequence[Path | str]
+
+
+def survey(
+    paths: Paths,
+    options: ReadOptions,
+    prices: PriceTable,
+    *,
+    by: str | None = None,
+    knows: Knows | None = None,
+) -> Survey:
+    """Read, validate and price everything. Bad files and bad rows are in the answer, never an exception."""
+    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, knows, by)
+    with ThreadPoolExecutor(1, "batchgen-digest") as aside:
+        digest = _Digest(aside, options, prices)
+        sieve, first = Sieve(), Findings(by)
+        _count(reading, Suspects(), Identities(), first, sieve, digest)
+        suspects = sieve.suspects()
+        if not suspects:
+            return first.survey(digest.result(), digest.files, Identities())
+        identities = _look_closely(reading, suspects)
+        final = Findings(by)
+        _count(reading, suspects, identities, final, None, None)
+        return final.survey(digest.result(), digest.files, identities)
+
+
+def still_the_same(found: Survey, options: ReadOptions, prices: PriceTable) -> bool:
+    """Whether every file says now what it said when it was surveyed."""
+    with ThreadPoolExecutor(1, "batchgen-digest") as aside:
+        digest = _Digest(aside, options, prices)
+        for path in found.files:
+            digest.add(path)
+        return digest.result() == found.digest
+
+
+def jobs(
+    paths: Paths,
+    options: ReadOptions,
+    prices: PriceTable,
+    *,
+    knows: Knows | None = None,
+    surveyed: Survey | None = None,
+) -> Iterator[Job | InvalidRow]:
+    """Every row in the manifests' order, with its job id. `surveyed` saves finding repeated rows again.
+
+    A row that another manifest has, mended, under the same id is left out.
+    """
+    if surveyed is None:
+        surveyed = survey(paths, options, prices, knows=knows)
+    for verdict in verdicts(paths, options, prices, knows, surveyed):
+        yield verdict.job()
+
+
+def verdicts(
+    paths: Paths, options: ReadOptions, prices: PriceTable, knows: Knows | None, surveyed: Survey
+) -> Iterator[Verdict]:
+    """Every row that counts, judged and named."""
+    reading = _Reading(paths, options, prices, knows)
+    names = JobIds(surveyed.identities)
+    for path in dict.fromkeys(paths):
+        manifest = open_manifest(path, options)
+        for entry in manifest.entries:
+            if reading.takes(entry) and (named := settle(reading.judge(entry, manifest), names)):
+                yield named
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read, and how."""
+
+    paths: Paths
+    options: ReadOptions
+    prices: PriceTable
+    knows: Knows | None
+    by: str | None = None
+
+    def takes(self, entry: Entry) -> bool:
+        """Whether `--select` takes a row."""
+        return all(entry.row.matches(column, glob) for column, glob in self.options.select)
+
+    def judge(self, entry: Entry, manifest: Manifest) -> Verdict:
+        return judge(entry, manifest, self.prices, self.knows)
+
+    def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
+        """A manifest and its rows, the sure ones of a CSV file as sums."""
+        manifest = open_manifest(path, self.options)
+        quick = {"csv": quick_csv, "yaml": quick_yaml}.get("" if self.options.select else _format(path))
+        if quick is None:
+            return manifest, manifest.entries
+        return manifest, quick(path, manifest, Terms(self.options, self.prices, self.by, suspects))
+
+
+def _format(path: Path | str) -> str:
+    try:
+        return sniff(path)
+    except Unreadable:
+        return ""
+
+
+def _count(
+    reading: _Reading,
+    suspects: Suspects,
+    identities: Identities,
+    findings: Findings,
+    sieve: Sieve | None,
+    digest: "_Digest | None",
+) -> None:
+    """One pass over everything: count and list, and gather hashes where a sieve is given."""
+    names = JobIds(identities)
+    for path in reading.paths:
+        if digest is not None:
+            digest.add(on_disk(path))
+        manifest, found = reading.open(path, suspects)
+        empty = True
+        for each in found:
+            if isinstance(each, Bulk):
+                empty = empty and not each.rows
+                findings.add_bulk(each)
+                if sieve is not None:
+                    sieve.many(each.ids, each.contents, each.made)
+                continue
+            empty = False
+            if reading.takes(each):
+                verdict = reading.judge(each, manifest)
+                if sieve is not None:
+                    _sift(verdict, sieve)
+                if (named := settle(verdict, names)) is not None:
+                    findings.add(named)
+        findings.add_manifest(manifest, empty=empty)
+        if digest is not None:
+            for name in manifest.sources:
+                digest.add(Path(path).parent / name)
+    findings.add_nothing_selected(str(reading.paths[0]) if reading.paths else "", reading.options)
+
+
+def settle(verdict: Verdict, names: JobIds) -> Verdict | None:
+    """The verdict with its job id, or with the problem that the id is taken; None for a row that was mended."""
+    row, request = verdict.row, verdict.request
+    own = _own_id(verdict)
+    mark = "" if own else mark_of(request) if request is not None else mark_of_invalid(row.values)
+    place = (row.manifest, row.number, row.line)
+    name = names.name(own, mark, place, valid=request is not None, meant=bool(row.repeat_of))
+    return None if name.replaced else verdict.named(name)
+
+
+def _own_id(verdict: Verdict) -> str:
+    own = verdict.row.values.get("id")
+    return own if isinstance(own, str) else ""
+
+
+def _sift(verdict: Verdict, sieve: Sieve) -> None:
+    if own := _own_id(verdict):
+        sieve.explicit(own)
+    elif verdict.request is not None:
+        sieve.nameless(content_hash(verdict.request))
+    else:
+        sieve.nameless(text_hash(mark_of_invalid(verdict.row.values)))
+
+
+def _look_closely(reading: _Reading, suspects: Suspects) -> Identities:
+    """The exact ids and fingerprints of the rows that may be the same: a pass that looks at no others."""
+    register = Register(suspects)
+    for path in reading.paths:
+        manifest, found = reading.open(path, suspects)
+        for each in found:
+            if isinstance(each, Entry) and reading.takes(each):
+                verdict = reading.judge(each, manifest)
+                row, request = verdict.row, verdict.request
+                if own := _own_id(verdict):
+                    register.explicit(own, (row.manifest, row.number, row.line), request is not None)
+                elif request is None:
+                    register.nameless(mark_of_invalid(row.values))
+                elif suspects.has_content(content_hash(request)):
+                    register.nameless(mark_of(request))
+    return register.identities()
+
+
+@dataclass(slots=True)
+class _Digest:
+    """One hash for everything that decides which jobs there are and what they cost; files are hashed aside."""
+
+    aside: ThreadPoolExecutor
+    options: ReadOptions
+    prices: PriceTable
+    _files: list[tuple[Path, "Future[bytes]"]] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        self._files.append((path, self.aside.submit(_file_digest, path)))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(path for path, _ in self._files)
+
+    def result(self) -> str:
+        given = self.options
+        matter = [given.encoding, given.sheet, given.own, given.delimiter, given.select, self.prices.version]
+        together = hashlib.sha256(json.dumps(matter).encode())
+        for _, content in self._files:
+            together.update(content.result())
+        return together.hexdigest()
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b"unreadable"

@@ -1,0 +1,124 @@
+"""One entry -> Verdict: a request with its price, or everything that is wrong; and what is worth a warning."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from batchgen.check.identity import Name
+from batchgen.check.prices import PriceTable
+from batchgen.check.schema import check, request_of
+from batchgen.check.warnings import cautions
+from batchgen.job import InvalidRow, Job, Problem, Row, fingerprint
+from batchgen.manifest import Entry, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is decided about one row. `request` is None when it can't become a job.
+
+    `problems` are the row's own; `file_problems` those of its manifest, which make every row of it invalid.
+    """
+
+    row: Row
+    request: dict[str, Any] | None
+    price: int
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    file_problems: tuple[Problem, ...] = ()
+    job_id: str = ""
+    same_as: tuple[str, int, int | None] | None = None
+
+    def named(self, name: Name) -> "Verdict":
+        """With its job id; refused when another row has that id already."""
+        row = self.row
+        if name.clash is not None:
+            column, cell = row.places.get("id", ("id", None))
+            line = row.lines.get("id", row.line)
+            other = _where(name.clash, row)
+            message = f'The id "{name.job_id}" is already that of {other}.'
+            hint = "Each row needs an id of its own. Give this one another, or delete one of the two."
+            clash = Problem(row.manifest, row.number, line, column, cell, "duplicate_id", message, hint)
+            return self._with(name, None, (*self.problems, clash), self.warnings)
+        if name.same_as is not None:
+            message = f"This row is the same as {_where(name.same_as, row)}: made again for {self.price} credits."
+            hint = "Delete one of them if that is not meant; an id on each says that it is."
+            same = Problem(row.manifest, row.number, row.line, None, None, "same_row", message, hint)
+            return self._with(name, self.request, self.problems, (*self.warnings, same))
+        return self._with(name, self.request, self.problems, self.warnings)
+
+    def _with(
+        self,
+        name: Name,
+        request: dict[str, Any] | None,
+        problems: tuple[Problem, ...],
+        warnings: tuple[Problem, ...],
+    ) -> "Verdict":
+        """Named; written out because dataclasses.replace is four times slower, and every row passes here."""
+        return Verdict(
+            self.row, request, self.price, problems, warnings, self.file_problems, name.job_id, name.same_as
+        )
+
+    def job(self) -> Job | InvalidRow:
+        """The verdict as what the ledger stores."""
+        row = self.row
+        if self.request is None:
+            shown: dict[str, Any] = {key: row.values[key] for key in _SHOWN if key in row.values}
+            problems = (*self.file_problems, *self.problems)
+            return InvalidRow(row.manifest, row.number, row.line, self.job_id, row.cells, problems, shown)
+        return Job(
+            job_id=self.job_id,
+            request=self.request,
+            price=self.price,
+            manifest=row.manifest,
+            row=row.number,
+            line=row.line,
+            cells=row.cells,
+            fingerprint=fingerprint(self.request),
+            task_id=row.task_id,
+        )
+
+
+_SHOWN = ("provider", "model", "scene")
+
+
+def _where(place: tuple[str, int, int | None], row: Row) -> str:
+    manifest, number, line = place
+    at = f"row {number}" if line is None else f"row {number} (line {line})"
+    return at if manifest == row.manifest else f"{at} of {manifest}"
+
+
+def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[[Row], bool] | None) -> Verdict:
+    """Decide about one entry. Pure but for asking whether OUT knows what a row says was bought."""
+    row = entry.row
+    problems = list(entry.problems)
+    unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
+    found = () if unread else check(row)
+    if found:
+        said = {problem.column for problem in problems}
+        problems.extend(
+            problem
+            for problem in found
+            if problem.column not in manifest.missing
+            and not (problem.code.startswith("missing_") and problem.column in said)
+        )
+    if knows is not None and (row.task_id or row.unsettled) and not knows(row):
+        problems.append(_paid_elsewhere(row))
+    whole = tuple(manifest.problems)
+    if problems or whole or found:
+        return Verdict(row, None, 0, tuple(problems), entry.warnings, whole)
+    request = request_of(row.values)
+    price = prices.price(request["provider"], request["model"], request["scene"])
+    return Verdict(row, request, price, (), (*entry.warnings, *cautions(row, request)))
+
+
+def _paid_elsewhere(row: Row) -> Problem:
+    if row.task_id:
+        column, clear = "task_id", "task_id"
+        message = f'The row was bought before, as task "{row.task_id}", and this output folder does not know it.'
+    else:
+        column, clear = "state", "state and error_code"
+        message = (
+            f"The row may have been paid for before ({row.unsettled}), and this output folder does not know it."
+        )
+    hint = f"Use the folder in which it was bought (--out), or clear the {clear} to buy it again."
+    return Problem(row.manifest, row.number, row.line, column, None, "paid_elsewhere", message, hint)

@@ -1,0 +1,83 @@
+"""A file that appears at once or not at all: a reader finds the old one or the new one, never half.
+
+temp file in the same folder -> flush -> fsync -> os.replace -> fsync of the folder.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from batchgen.errors import OutputError
+
+#: How long a replace is tried again while another program holds the old file, in seconds between the tries.
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+#: A temp file of ours that nobody wrote to for so long (seconds) was left by a process that was killed.
+STALE = 3600.0
+
+
+@contextmanager
+def whole_file(path: Path, sleep: Callable[[float], None] = time.sleep) -> Iterator[BinaryIO]:
+    """A binary file to write `path` through; it gets its name when the block ends well.
+
+    After an exception `path` is untouched and the temp file gone. Raises OutputError when the disk refuses,
+    or when another program keeps the old file open (Excel on Windows does).
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns():x}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear(path)
+        with temp.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _replace(temp, path, sleep)
+    except OSError as error:
+        raise OutputError(
+            f"{path} can't be written: {error.strerror or error}.",
+            code="output_not_written",
+            hint="Make room or choose another place, then run the command again: nothing is lost.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
+
+
+def replace_durably(new: Path, path: Path) -> None:
+    """Give `new` the name `path`, and make the name itself durable. Raises OSError where the system refuses."""
+    new.replace(path)
+    if sys.platform == "win32":  # a folder can't be opened there, and needs no sync
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems sync no folders
+            os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _replace(temp: Path, path: Path, sleep: Callable[[float], None]) -> None:
+    for wait in (*WAITS, None):
+        try:
+            replace_durably(temp, path)
+            break
+        except PermissionError as error:
+            if wait is None:
+                raise OutputError(
+                    f"{path} is open in another program, so the new one can't take its place.",
+                    code="output_in_use",
+                    hint="Close it there (Excel keeps files to itself) and run the command again.",
+                ) from error
+            sleep(wait)
+
+
+def _clear(path: Path) -> None:
+    """Remove what a killed process left of earlier tries at `path`."""
+    now = time.time()
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):
+            if now - left.stat().st_mtime > STALE:
+                left.unlink()

@@ -1,0 +1,228 @@
+"""What only a person may decide: settle a doubt, give a task up, buy again. Each is written down."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from batchgen.errors import UsageError
+from batchgen.job import ENDED_WITHOUT_VIDEO, GIVEN_UP, NO_OUTPUT, PAID_ENDS, PAID_LOST, WAITING, State
+from batchgen.ledger import purchases
+from batchgen.ledger.attempts import settle
+from batchgen.ledger.sqlite.store import set_meta_value
+from batchgen.ledger.tables import attempt, decision, job, task
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An attempt in doubt, with what helps to find it in the service's dashboard."""
+
+    attempt_id: int
+    job_no: int
+    job_id: str
+    price: int
+    begun_at: float
+    not_after: float
+    code: str
+    message: str
+    http_status: int | None
+    headers: dict[str, str]
+    evidence: bytes
+    request: dict[str, Any]
+
+
+def doubts(connection: sa.Connection, job_ids: Sequence[str] | None = None) -> list[Doubt]:
+    """Every doubt, oldest first; or those of some jobs."""
+    query = (
+        sa.select(attempt, job.c.job_id, job.c.request)
+        .join(job, job.c.job_no == attempt.c.job_no)
+        .where(attempt.c.outcome == "in_doubt")
+        .order_by(attempt.c.attempt_id)
+    )
+    if job_ids is not None:
+        query = query.where(job.c.job_id.in_(job_ids))
+    return [
+        Doubt(
+            one.attempt_id, one.job_no, one.job_id, one.price, one.begun_at, one.not_after, one.code,
+            one.message, one.http_status, json.loads(one.headers), one.evidence or b"",
+            json.loads(one.request),
+        )
+        for one in connection.execute(query)
+    ]  # fmt: skip
+
+
+def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, who: str) -> None:
+    """The doubt was accepted, as this task: it is polled like any other from now on."""
+    refuse_known_task(connection, service, task_id)
+    _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
+    connection.execute(
+        sa.insert(task).values(
+            task_no=doubt.attempt_id, service=service, task_id=task_id, job_no=doubt.job_no,
+            state=State.SUBMITTED.value, charged=doubt.price, accepted_at=doubt.begun_at,
+        )
+    )  # fmt: skip
+    settle(connection, in_doubt=-doubt.price, charged=doubt.price)
+    note(connection, who, "resolve: task", doubt.job_id, task_id=task_id)
+
+
+def refuse_known_task(connection: sa.Connection, service: str, task_id: str) -> None:
+    """Raise UsageError for a task that a job has already."""
+    taken = connection.execute(
+        sa.select(job.c.job_id)
+        .join(task, task.c.job_no == job.c.job_no)
+        .where(task.c.service == service, task.c.task_id == task_id)
+    ).scalar()
+    if taken is not None:
+        raise UsageError(
+            f"Task {task_id} belongs to job {taken} already.",
+            code="task_known",
+            hint="Each task belongs to one job; look for the task of this one.",
+        )
+
+
+def not_charged(connection: sa.Connection, doubt: Doubt, who: str) -> None:
+    """The service has no such task: the reservation is free again, and the job may be submitted again."""
+    if time.time() <= doubt.not_after:
+        wait = int(doubt.not_after - time.time()) + 1
+        raise UsageError(
+            f"The request of job {doubt.job_id} may still arrive at the service.",
+            code="too_early",
+            hint=f"Look again in {wait} seconds: until then nobody can know that it was not charged.",
+        )
+    _settle_doubt(connection, doubt, "not_charged", State.NOT_SUBMITTED, "", "")
+    settle(connection, in_doubt=-doubt.price)
+    note(connection, who, "resolve: not charged", doubt.job_id)
+
+
+def paid_lost(connection: sa.Connection, doubt: Doubt, who: str) -> None:
+    """It was charged, and its task can't be found: counts as spent."""
+    words = "paid for, but the service's answer was lost and its task was not found"
+    _settle_doubt(connection, doubt, PAID_LOST, State.FAILED, PAID_LOST, words)
+    settle(connection, in_doubt=-doubt.price, charged=doubt.price)
+    note(connection, who, "resolve: paid, lost", doubt.job_id)
+
+
+def _settle_doubt(
+    connection: sa.Connection, doubt: Doubt, outcome: str, state: State, code: str, words: str
+) -> None:
+    changed = connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.attempt_id == doubt.attempt_id, attempt.c.outcome == "in_doubt")
+        .values(outcome=outcome)
+    ).rowcount
+    if changed != 1:
+        raise UsageError(f"Job {doubt.job_id} is not in doubt any more.", code="not_in_doubt")
+    connection.execute(
+        sa.update(job).where(job.c.job_no == doubt.job_no).values(state=state, error_code=code, error=words)
+    )
+
+
+def give_up(connection: sa.Connection, job_id: str, who: str) -> None:
+    """Stop waiting for a task that never ends: counts as spent, state expired."""
+    words = "a person gave up waiting for the task"
+    number = connection.execute(sa.select(job.c.job_no).where(job.c.job_id == job_id)).scalar()
+    changed = connection.execute(
+        sa.update(task)
+        .where(task.c.job_no == number, task.c.state.in_([state.value for state in WAITING]))
+        .values(state=State.EXPIRED.value, finished_at=time.time())
+    ).rowcount
+    if changed != 1:
+        raise UsageError(
+            f"Job {job_id} has no task that is still waited for.",
+            code="not_waiting",
+            hint="`batchgen status OUT` shows what each job waits for.",
+        )
+    connection.execute(
+        sa.update(job).where(job.c.job_no == number).values(state=State.EXPIRED, error_code=GIVEN_UP, error=words)
+    )
+    note(connection, who, "give up", job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that ended without a video (or has one, when asked for by name): may be bought again, at `price`."""
+
+    job_no: int
+    job_id: str
+    fingerprint: str
+    state: State
+    purchase_no: int
+    price: int
+    error_code: str
+    error: str
+    provider: str
+    model: str
+    scene: str
+
+    @property
+    def paid(self) -> bool:
+        """Whether it was paid for by a person's word or the service's: then it is bought again only on demand."""
+        return self.state is State.SUCCEEDED or self.error_code in PAID_ENDS
+
+
+def ended_jobs(
+    connection: sa.Connection,
+    *,
+    states: Iterable[State] = (),
+    codes: Iterable[str] = (),
+    job_ids: Iterable[str] = (),
+) -> list[Ended]:
+    """Jobs to buy again: those that ended without a video, narrowed by state, code and id.
+
+    A succeeded job is among them where its task named no video, or when it is named by its id.
+    """
+    states, codes, job_ids = list(states), list(codes), list(job_ids)
+    succeeded = job.c.state == State.SUCCEEDED.value
+    if not job_ids:
+        succeeded &= job.c.error_code == NO_OUTPUT
+    query = sa.select(
+        job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price,
+        job.c.error_code, job.c.error, job.c.provider, job.c.model, job.c.scene,
+    ).where(job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO]) | succeeded)  # fmt: skip
+    if states:
+        query = query.where(job.c.state.in_([state.value for state in states]))
+    if codes:
+        query = query.where(job.c.error_code.in_(codes))
+    if job_ids:
+        query = query.where(job.c.job_id.in_(job_ids))
+    return [
+        Ended(no, job_id, print_, State(state), *rest)
+        for no, job_id, print_, state, *rest in connection.execute(query.order_by(job.c.position))
+    ]
+
+
+def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> None:
+    """Raise the purchase numbers: these jobs, and only these, wait to be submitted, at the prices that they say."""
+    connection.execute(sa.update(job).where(job.c.selected == 1).values(selected=0))
+    set_meta_value(connection, "taken_in", None)  # the next run chooses anew
+    for one in chosen:
+        purchases.LEAVE.execute(connection, [purchases.left(one)])
+        changed = connection.execute(
+            sa.update(job)
+            .where(
+                job.c.job_no == one.job_no,
+                job.c.purchase_no == one.purchase_no,
+                job.c.state == one.state.value,
+            )
+            .values(
+                purchase_no=one.purchase_no + 1,
+                price=one.price,
+                state=State.NOT_SUBMITTED,
+                selected=1,
+                error_code="",
+                error="",
+            )
+        ).rowcount
+        if changed != 1:
+            raise UsageError(f"Job {one.job_id} changed meanwhile; nothing was bought.", code="changed")
+        note(connection, who, "buy again: retry", one.job_id, purchase_no=one.purchase_no + 1, was=one.state)
+
+
+def note(connection: sa.Connection, who: str, what: str, job_id: str = "", **detail: Any) -> None:
+    """Append to the record of decisions."""
+    connection.execute(
+        sa.insert(decision).values(at=time.time(), who=who, what=what, job_id=job_id, detail=json.dumps(detail))
+    )

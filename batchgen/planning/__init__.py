@@ -1,0 +1,1 @@
+"""Jobs and what the ledger knows -> what is bought, kept, left."""

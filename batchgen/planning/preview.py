@@ -1,0 +1,270 @@
+"""Before money is spent: read and check the manifests, work out the plan, and write it into the ledger."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batchgen.check.findings import nothing_selected
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
+from batchgen.errors import CapError, ManifestError, UsageError
+from batchgen.job import InvalidRow, Job
+from batchgen.ledger import CapReached, Ledger, Store, failpoint, views
+from batchgen.ledger.attempts import set_cap
+from batchgen.ledger.decisions import note
+from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
+from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value
+from batchgen.planning import walk
+from batchgen.planning.decide import Cap, Decision, Plan, Selection
+from batchgen.planning.enter import person
+
+SANDBOX_SERVICE = "sandbox"
+
+
+class ManifestProblems(ManifestError):
+    """Rows have problems; `survey` has all of them."""
+
+    def __init__(self, found: Survey) -> None:
+        has = "has" if found.invalid == 1 else "have"
+        what = f"{found.invalid:,} of {found.rows:,} rows {has} problems" if found.invalid else "there are no rows"
+        hint = "Correct them, or run the good rows with --only-valid."
+        if found.file_problems:
+            what, hint = "a manifest can't be used as it is", "Correct what is said above, and run it again."
+        super().__init__(f"Nothing was submitted: {what}.", code="problems", hint=hint)
+        self.survey = found
+
+
+class OverCap(CapError):
+    """The plan does not fit under the cap."""
+
+    def __init__(self, message: str, plan: Plan, *, hint: str) -> None:
+        super().__init__(message, code="over_cap", hint=hint)
+        self.plan = plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """Which rows are wanted, and how much may be bought."""
+
+    out: Path | None = None
+    only_valid: bool = False
+    limit: int | None = None
+    selection: Selection = field(default_factory=Selection)
+    read: ReadOptions = field(default_factory=ReadOptions)
+    fill_cap: bool = False
+    resubmit_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is shown before money is spent."""
+
+    out: Path
+    survey: Survey
+    plan: Plan
+    cap: int | None
+    room: int | None
+    taken_in: bool = False
+    limit: int | None = None
+    #: The cap that the ledger has; None where it has none, or there is no ledger.
+    stored_cap: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        return self.room is None or self.needed <= max(0, self.room)
+
+    @property
+    def needed(self) -> int:
+        """The credits that this run may spend: with --limit those of its dearest jobs, so many of them."""
+        return self.plan.at_most(self.limit)
+
+
+def look_ahead(
+    paths: Sequence[Path | str], out: Path, service: str, prices: PriceTable, cap: Cap, options: PlanOptions
+) -> Preview:
+    """Read and check everything, and work out the plan; opens no connection and writes nothing."""
+    told = tasks_told(out)
+    store = _store_of(out)
+    try:
+        with _reading(store) as connection:
+            if connection is not None:
+                check_service(connection, out, service)
+                check_not_behind(connection, out, service, told)
+            knows = walk.knows(connection)
+            found = survey(paths, options.read, prices, knows=knows)
+            if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
+                raise ManifestProblems(found)
+            _check_columns(options.selection, found)
+            known = connection is not None and is_taken_in(connection, found, options)
+            if connection is not None and known:
+                plan = walk.unchanged(connection, found.invalid)
+            elif connection is None and not options.selection.conditions:
+                plan = _all_new(found)
+            else:
+                items = jobs(paths, options.read, prices, knows=knows, surveyed=found)
+                again = options.resubmit_changed
+                plan = walk.preview(connection, items, options.selection, resubmit_changed=again)
+            if plan.unselected and plan.unselected + plan.invalid == plan.rows:
+                raise _nothing_selected(options.selection)
+            credits = None if connection is None else views.credits(connection)  # noqa: A001
+    finally:
+        if store is not None:
+            store.close()
+    stored = credits.cap if credits else None
+    now = cap.credits if cap.said else stored
+    counted = credits.counted if credits else 0
+    return Preview(out, found, plan, now, None if now is None else now - counted, known, options.limit, stored)
+
+
+def cap_notes(preview: Preview, origin: str) -> Iterator[str]:
+    """Where the cap holds less than it seems; `origin` is where its setting comes from."""
+    before, now = preview.stored_cap, preview.cap
+    if before is not None and origin != "--max-credits" and (now is None or now > before):
+        what = "takes away" if now is None else f"raises to {now:,}"
+        yield f"Note: max_credits ({origin}) {what} the cap of {before:,} credits that {preview.out} has."
+    if now is not None and (free := preview.plan.prices[0]):
+        has = "job has" if free == 1 else "jobs have"
+        yield f"Note: {free:,} {has} a price of 0 in the price table: the cap does not limit them."
+
+
+def _store_of(out: Path) -> Store | None:
+    """The ledger of `out`; None where there is none yet. Raises LedgerError where one is gone."""
+    if ledger_path(out).exists():
+        return Store.read(out)
+    if lost := ledger_missing(out):
+        raise lost
+    return None
+
+
+def _all_new(found: Survey) -> Plan:
+    """The plan where there is no ledger yet: every good row is submitted."""
+    plan = Plan(rows=found.rows, invalid=found.invalid)
+    for (scene, price), count in found.by_price.items():
+        plan.add(Decision.NEW, scene, price, count)
+    return plan
+
+
+def is_taken_in(connection: Any, found: Survey, options: PlanOptions) -> bool:
+    """Whether the ledger has just these rows already, as their jobs and chosen in the same way: then none need be
+    read again.
+    """
+    return not options.resubmit_changed and meta_value(connection, "taken_in") == _mark(found, options)
+
+
+def _mark(found: Survey, options: PlanOptions) -> list[Any]:
+    return [found.digest, [list(one) for one in options.selection.conditions]]
+
+
+@contextmanager
+def _reading(store: Store | None) -> Iterator[Any]:
+    if store is None:
+        yield None
+        return
+    with store.begin() as connection:
+        yield connection
+
+
+def _check_columns(selection: Selection, found: Survey) -> None:
+    known = {column for columns in found.columns.values() for column in columns}
+    if missing := selection.missing_columns(known):
+        raise UsageError(
+            f"--select names the column {missing[0]!r}, which no manifest has.",
+            code="no_such_column",
+            hint="The columns are: " + ", ".join(sorted({"id", "provider", "model", "scene", *known})) + ".",
+        )
+
+
+def _nothing_selected(selection: Selection) -> ManifestError:
+    said = nothing_selected("", selection.conditions)
+    return ManifestError(f"Nothing was submitted. {said.message}", code=said.code, hint=said.hint)
+
+
+def over_cap(preview: Preview) -> OverCap:
+    wanted, room = preview.needed, max(0, preview.room or 0)
+    what = "The plan" if preview.limit is None else f"A run of {preview.limit:,} jobs"
+    hint = "Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit."
+    if preview.cap != preview.stored_cap:
+        hint += " The cap was not stored: name it in the next run too."
+    return OverCap(
+        f"{what} needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
+        preview.plan,
+        hint=hint,
+    )
+
+
+def take_in(
+    ledger: Ledger,
+    paths: Sequence[Path | str],
+    preview: Preview,
+    prices: PriceTable,
+    cap: Cap,
+    options: PlanOptions,
+) -> None:
+    """Write rows and jobs into the ledger, in one transaction, and the cap with them."""
+    columns = list(dict.fromkeys(name for some in preview.survey.columns.values() for name in some))
+
+    def change(connection: Any) -> None:
+        failpoint.reached("take_in.before")
+        if cap.said:
+            change_cap(connection, cap.credits)
+        if preview.taken_in and is_taken_in(connection, preview.survey, options):
+            _check_plan(preview.plan, walk.unchanged(connection, preview.survey.invalid))
+            return
+        _check_manifests(preview.survey, prices, options)
+        position = walk.next_position(connection)
+        items: Iterator[Job | InvalidRow] = jobs(
+            paths,
+            options.read,
+            prices,
+            knows=walk.knows(connection),
+            surveyed=preview.survey,
+        )
+        plan = walk.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)
+        _check_manifests(preview.survey, prices, options)  # again: it is read while somebody may write it
+        _check_plan(preview.plan, plan)
+        set_meta_value(connection, "first_position", position)
+        set_meta_value(connection, "columns", columns)
+        set_meta_value(connection, "price_version", prices.version)
+        # A row that was edited while its job runs or is in doubt is compared anew by each run.
+        set_meta_value(connection, "taken_in", None if plan.differing else _mark(preview.survey, options))
+
+    ledger.write(change)
+    failpoint.reached("take_in.after")
+
+
+def _check_manifests(found: Survey, prices: PriceTable, options: PlanOptions) -> None:
+    """Raise where a file is no longer what the plan was made from: another text would be bought unseen."""
+    if not still_the_same(found, options.read, prices):
+        raise ManifestError(
+            "The manifest changed while it was read; nothing was submitted.",
+            code="manifest_changed",
+            hint="Save it, close the program that writes it, and run again.",
+        )
+
+
+def _check_plan(shown: Plan, now: Plan) -> None:
+    """Raise where more or less would be bought than was shown: somebody resolved, bought or collected meanwhile."""
+    if now.to_submit != shown.to_submit or now.rows != shown.rows:
+        raise ManifestError(
+            "What is to be submitted changed after the plan was made; nothing was submitted.",
+            code="plan_changed",
+            hint="The jobs of this folder changed meanwhile. Run again, and look at the new plan.",
+        )
+
+
+def change_cap(connection: Any, cap: int | None) -> None:
+    """Store the cap of an OUT. Raises CapError when more is spent already."""
+    before = views.credits(connection)
+    if before.cap == cap:
+        return
+    try:
+        set_cap(connection, cap)
+    except CapReached:
+        raise CapError(
+            f"{before.counted:,} credits are spent or reserved already, more than the cap of {cap:,}.",
+            code="cap_below_spent",
+            hint="Nothing was submitted. Name a higher cap, or none; `batchgen collect` gets what is paid for.",
+        ) from None
+    note(connection, person(), "cap", was=before.cap, now=cap)

@@ -1,0 +1,1 @@
+"""What people open: results.csv, the page, exports."""

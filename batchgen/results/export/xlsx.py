@@ -1,0 +1,142 @@
+"""XLSX: the lines of results.csv as a sheet with a head that stays, real numbers and real times.
+
+Text is written as text (no formula, no link is ever made of it), guarded like results.csv, so that the sheet
+can be fed back as a manifest the same way.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from batchgen.files import whole_file
+from batchgen.job import RESULT_COLUMNS, Result
+from batchgen.results.csv import columns, line
+from batchgen.results.export.pack import Exported
+from batchgen.results.formula import guard
+from batchgen.results.summary import Summary
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+#: What Excel can hold: lines of a sheet, its head included, and characters of a cell.
+SHEET_LINES = 1_048_576
+CELL_CHARACTERS = 32_767
+
+_OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+_TIMES = {RESULT_COLUMNS.index(name): name for name in ("submitted_at", "finished_at", "expires_at")}
+_WIDTHS = {"job_id": 26, "prompt": 60, "video_url": 30, "video_path": 32, "error": 40, "model": 28}
+
+
+def write_xlsx(target: Path, results: Iterable[Result], summary: Summary, other: Sequence[str]) -> Exported:
+    """All results; behind a million lines a second sheet begins. Memory does not grow with the lines.
+
+    A text longer than Excel's 32,767 characters is cut with a note, and the cut is named in `left_out`.
+    """
+    from xlsxwriter import Workbook
+
+    header = [guard(name) for name in columns(other)]
+    lines, cuts = 0, 0
+    with whole_file(target) as file, closing(Workbook(file, _OPTIONS)) as book:
+        book.set_properties({"created": datetime(2000, 1, 1)})  # the same results give the same bytes
+        moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        sheet, at = _sheet(book, header, 1), 0
+        for result in results:
+            at += 1
+            if at == SHEET_LINES:
+                sheet, at = _sheet(book, header, lines // (SHEET_LINES - 1) + 1), 1
+            for place, value in enumerate(line(result, other)):
+                cuts += _write(sheet, at, place, value, result, moment)
+            lines += 1
+        _about(book, summary)
+    note = f"{cuts} texts are longer than the {CELL_CHARACTERS:,} characters of an Excel cell and were cut."
+    return Exported(target, lines, left_out=(note,) if cuts else (), left_out_total=cuts)
+
+
+def write_text_sheet(file: BinaryIO, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """One sheet of text cells with a bold head that stays; returns the number of rows.
+
+    Every cell is text, so that no program turns 16:9 into a time or 001 into 1. Raises ValueError for what the
+    format can't hold.
+    """
+    from xlsxwriter import Workbook
+
+    count = 0
+    with closing(Workbook(file, _OPTIONS)) as book:
+        sheet = book.add_worksheet()
+        sheet.freeze_panes(1, 0)
+        bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
+        for place, name in enumerate(header):
+            sheet.set_column(place, place, 60 if name in ("prompt", "problem") else max(12, min(30, len(name) + 4)))
+        for at, cells in enumerate(itertools.chain([header], rows)):
+            if at == SHEET_LINES:
+                raise ValueError(f"a sheet holds {SHEET_LINES:,} lines at most")
+            for place, cell in enumerate(cells):
+                if len(cell) > CELL_CHARACTERS:
+                    raise ValueError(f"a cell holds {CELL_CHARACTERS:,} characters at most")
+                if cell:
+                    sheet.write_string(at, place, _storable(cell), text if at else bold)
+            count = at
+    return count
+
+
+def _storable(text: str) -> str:
+    """Half a surrogate pair (JSON can hold one) is written as its escape: XML has no such character."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _sheet(book: "Workbook", header: Sequence[str], number: int) -> "Worksheet":
+    sheet = book.add_worksheet("results" if number == 1 else f"results {number}")
+    bold = book.add_format({"bold": True})
+    for place, name in enumerate(header):
+        sheet.set_column(place, place, _WIDTHS.get(name, 18 if name.endswith("_at") else 14))
+    for place, name in enumerate(header):
+        sheet.write_string(0, place, name[:CELL_CHARACTERS], bold)
+    sheet.freeze_panes(1, 1)
+    return sheet
+
+
+def _write(sheet: "Worksheet", at: int, place: int, value: str | int, result: Result, moment: Any) -> int:
+    """Write one cell; 1 if its text had to be cut."""
+    if value == "":
+        return 0
+    if place in _TIMES:
+        seconds = getattr(result, _TIMES[place])
+        sheet.write_datetime(at, place, datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None), moment)
+    elif isinstance(value, int):
+        sheet.write_number(at, place, value)
+    elif len(value) > CELL_CHARACTERS:
+        note = f"… (cut: {len(value):,} characters)"
+        sheet.write_string(at, place, value[: CELL_CHARACTERS - len(note)] + note)
+        return 1
+    else:
+        sheet.write_string(at, place, _storable(value))
+    return 0
+
+
+def _about(book: "Workbook", summary: Summary) -> None:
+    """A second sheet: where the numbers come from."""
+    sheet = book.add_worksheet("about")
+    sheet.set_column(0, 1, 28)
+    amounts = summary.credits
+    rows: list[tuple[str, str | int]] = [
+        ("batch", summary.out),
+        ("service", summary.service),
+        ("batchgen", summary.version),
+        ("price table", summary.prices),
+        ("times", "UTC"),
+        *((f"jobs {state}", count) for state, count in summary.states.items()),
+        ("credits estimated", amounts.estimated),
+        ("credits charged", amounts.charged),
+        ("credits refunded", amounts.refunded),
+        ("credits in doubt", amounts.in_doubt),
+    ]
+    for at, (name, value) in enumerate(rows):
+        sheet.write_string(at, 0, name)
+        if isinstance(value, int):
+            sheet.write_number(at, 1, value)
+        else:
+            sheet.write_string(at, 1, guard(value))

@@ -1,0 +1,1 @@
+"""The stations of one run, connected; a person's decisions."""

@@ -1,0 +1,70 @@
+"""events.jsonl: one line an event, as it happens. For people who watch and programs that follow.
+
+Each line is a JSON object with `at` (seconds since 1970) and `event`; the other fields are in docs/results.md.
+The file is a convenience: everything that counts is in the ledger.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from batchgen.ledger.sqlite.history import EVENTS
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Events:
+    """Appends to OUT/events.jsonl; a disk that refuses never stops a run."""
+
+    def __init__(self, out: Path) -> None:
+        self._file: TextIO | None = None
+        try:
+            _cut_torn_line(out / EVENTS)
+            self._file = (out / EVENTS).open("a", encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            self._file = None
+
+    def __call__(self, name: str, fields: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        kept = {key: value for key, value in fields.items() if value not in ("", None)}
+        try:
+            line = _json({"at": round(time.time(), 3), "event": name, **kept})
+            self._file.write(line + "\n")
+        except OSError:
+            self._file = None
+
+    def flush(self) -> None:
+        """Let readers see what happened; called a few times a second."""
+        if self._file is not None:
+            try:
+                self._file.flush()
+            except OSError:
+                self._file = None
+
+    def close(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError:
+                self._file = None
+
+
+def _cut_torn_line(path: Path, at_once: int = 1 << 16) -> None:
+    """Cut off a last line that a killed run or a full disk left half written: each line is one JSON object."""
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        return
+    with file:
+        end = size = file.seek(0, 2)
+        while end:
+            start = max(0, end - at_once)
+            file.seek(start)
+            if newline := file.read(end - start).rfind(b"\n") + 1:
+                end = start + newline
+                break
+            end = start
+        if end < size:
+            file.truncate(end)

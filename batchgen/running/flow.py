@@ -1,0 +1,210 @@
+"""From manifests to videos: read, plan, ask, submit, collect, write down. The only module that knows them all."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from batchgen.check.prices import PriceTable
+from batchgen.check.survey import find_manifests
+from batchgen.errors import Exit, Stop, UsageError
+from batchgen.ledger import Ledger, views
+from batchgen.ledger.rows import pending_sum
+from batchgen.ledger.sqlite.store import meta_value, reading
+from batchgen.ledger.status import Status
+from batchgen.planning.decide import Plan
+from batchgen.planning.preview import (
+    SANDBOX_SERVICE,
+    PlanOptions,
+    Preview,
+    cap_notes,
+    look_ahead,
+    over_cap,
+    take_in,
+)
+from batchgen.running.events import Events
+from batchgen.running.outputs import write_report_html, write_results_csv
+from batchgen.running.place import out_for
+from batchgen.running.progress import Progress
+from batchgen.running.settings import KEY_VARIABLE, Config, key_from_environment
+from batchgen.running.state import Board
+from batchgen.running.stations import Course, drive
+from batchgen.service.secret import Secret
+
+#: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
+MOST_ON_A_PAGE = 100_000
+
+
+class NotConfirmed(UsageError):
+    """Nobody said yes."""
+
+    def __init__(self, plan: Plan, *, asked: bool) -> None:
+        super().__init__(
+            "Nothing was submitted." if asked else "Nothing was submitted: there is no terminal to ask on.",
+            code="declined" if asked else "not_confirmed",
+            hint="Run it again when you are ready." if asked else "Add --yes to run without being asked.",
+        )
+        self.plan = plan
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions(PlanOptions):
+    """What `run` takes besides settings. `confirm` shows a plan and answers whether to go on (None: --yes)."""
+
+    sandbox: bool = False
+    dry_run: bool = False
+    wait: bool = True
+    download: bool = True
+    progress: str = "none"
+    confirm: Callable[[Preview], bool] | None = None
+    tell: Callable[[str], None] = lambda _sentence: None
+    ask_key: Callable[[], Secret | None] = lambda: None
+    sandbox_options: Any = None
+    watch: Callable[[str], None] | None = None
+
+
+def service_name(config: Config, *, sandbox: bool) -> str:
+    """The name under which a ledger knows its service."""
+    return SANDBOX_SERVICE if sandbox else config.base_url
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    status: Status
+    exit: Exit
+    stops: dict[Stop, str]
+    recovered: int = 0
+    preview: Preview | None = None
+
+
+def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended | Preview:
+    """The whole way. Returns a Preview for a dry run. Raises BatchgenError when nothing was submitted."""
+    paths = find_manifests(arguments)
+    out = out_for(arguments, paths, options.out, sandbox=options.sandbox)
+    prices = PriceTable.load(config.prices)
+    name = service_name(config, sandbox=options.sandbox)
+    preview = look_ahead(paths, out, name, prices, config.max_credits, options)
+    for sentence in (*preview.survey.notes, *cap_notes(preview, config.origins.get("max_credits", ""))):
+        options.tell(sentence)
+    if not preview.fits and not options.fill_cap:
+        raise over_cap(preview)
+    if options.dry_run:
+        return preview
+    to_submit = preview.plan.to_submit.jobs
+    if to_submit and not options.sandbox and options.confirm is not None and not options.confirm(preview):
+        raise NotConfirmed(preview.plan, asked=sys.stdin.isatty())
+    with service(out, config, options) as (base_url, key, name):
+        ledger = Ledger.open(out, name)
+        try:
+            take_in(ledger, paths, preview, prices, config.max_credits, options)
+            course = Course(True, options.limit, options.wait, options.download, watch=options.watch)
+            stops = work(ledger, base_url, key, config, course, options)
+        finally:
+            ledger.close()
+    return finish(out, stops, options, preview, ledger.recovered)
+
+
+@contextmanager
+def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[str, Secret, str]]:
+    """The service to talk to: the real one, or the sandbox in this process. (base URL, key, ledger's name)."""
+    if options.sandbox:
+        from batchgen.sandbox import Options, SandboxServer
+
+        state = out / "sandbox"
+        state.mkdir(parents=True, exist_ok=True)
+        with SandboxServer(options.sandbox_options or Options(), state_dir=state) as server:
+            yield server.base_url, Secret(server.key), service_name(config, sandbox=True)
+        return
+    key = key_from_environment() or options.ask_key()
+    if key is None:
+        raise UsageError(
+            "There is no API key.",
+            code="no_key",
+            hint=f"Set the environment variable {KEY_VARIABLE}, or try it without a key: add --sandbox.",
+        )
+    yield config.base_url, key, service_name(config, sandbox=False)
+
+
+def work(
+    ledger: Ledger, base_url: str, key: Secret, config: Config, course: Course, options: RunOptions
+) -> dict[Stop, str]:
+    """Drive the stations over an open ledger. Raises LedgerWriteError when its folder went away meanwhile."""
+    events = Events(ledger.out)
+    try:
+        board = Board(emit=events, flush=events.flush)
+        board.states.update(ledger.read(views.job_states))
+        if course.submit:
+            board.to_submit, board.credits_planned = ledger.read(partial(pending_sum, limit=course.limit))
+        board.event("run", jobs=board.to_submit, credits=board.credits_planned)
+        with Progress(board, options.progress) as progress:
+            asyncio.run(drive(ledger, base_url, key, board, config, course, progress))
+        board.event("end", stops=[stop.value for stop in board.stops])
+        lost = ledger.astray()
+        if lost is not None and lost.code == "ledger_gone":
+            raise lost  # nothing can be summed up from a folder that is gone
+        return board.stops
+    finally:
+        events.close()
+
+
+def finish(
+    out: Path,
+    stops: dict[Stop, str],
+    options: RunOptions,
+    preview: Preview | None = None,
+    recovered: int = 0,
+    *,
+    selected_only: bool = True,
+) -> Ended:
+    """Write the results for the last time and sum up; the exit code is of the selected jobs, or of all."""
+    lines = write_results_csv(out)
+    if lines <= MOST_ON_A_PAGE:
+        write_report_html(out)
+    with reading(out) as connection:
+        status = Status.of(connection, out)
+    if status.all_ended:  # a refusal on the way that kept nothing from its end is no reason
+        stops = {why: message for why, message in stops.items() if why is not Stop.REFUSED}
+    exit_ = status.exit(
+        stops, no_wait=not options.wait, no_download=not options.download, selected_only=selected_only
+    )
+    return Ended(status, exit_, stops, recovered, preview)
+
+
+def collect(out: Path, config: Config, options: RunOptions) -> Ended:
+    """Poll and download what was submitted earlier; can never submit."""
+    options = _as_before(out, options)
+    with service(out, config, options) as (base_url, key, name):
+        ledger = Ledger.open(out, name)
+        try:
+            course = Course(False, download=options.download, watch=options.watch)
+            stops = work(ledger, base_url, key, config, course, options)
+        finally:
+            ledger.close()
+    return finish(out, stops, options, None, ledger.recovered, selected_only=False)
+
+
+def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any], None]) -> Ended:
+    """Change the ledger under the run lock (retry), then submit and collect what it says."""
+    options = _as_before(out, options)
+    with service(out, config, options) as (base_url, key, name):
+        ledger = Ledger.open(out, name)
+        try:
+            ledger.write(prepare)
+            course = Course(wait=options.wait, download=options.download)
+            stops = work(ledger, base_url, key, config, course, options)
+        finally:
+            ledger.close()
+    return finish(out, stops, options, None, ledger.recovered)
+
+
+def _as_before(out: Path, options: RunOptions) -> RunOptions:
+    """The same service as the ledger's: a sandbox's OUT goes on in the sandbox without being told."""
+    with reading(out) as connection:
+        sandbox = meta_value(connection, "service") == SANDBOX_SERVICE
+    return replace(options, sandbox=sandbox)

@@ -1,0 +1,70 @@
+"""The files in OUT that are made from the ledger: results.csv and report.html. Both can be made again any time."""
+
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from batchgen import __version__
+from batchgen.job import WAITING, Result
+from batchgen.ledger import failpoint, views
+from batchgen.ledger.sqlite.store import meta_value, reading
+from batchgen.ledger.status import REPORT, RESULTS
+from batchgen.ledger.tables import attempt, task
+from batchgen.results.csv import write_results
+from batchgen.results.page import write_report
+from batchgen.results.summary import Credits, Summary
+
+
+def write_results_csv(out: Path) -> int:
+    """Write OUT/results.csv from the ledger; returns the number of lines."""
+    with reading(out) as connection:
+        failpoint.reached("results.before")
+        lines = write_results(
+            out / RESULTS, views.results(connection, requests=False), views.other_columns(connection)
+        )
+        failpoint.reached("results.after")
+        return lines
+
+
+def write_report_html(out: Path) -> Path:
+    """Write OUT/report.html from the ledger."""
+    with reading(out) as connection:
+        other = views.other_columns(connection)
+        write_report(out / REPORT, views.results(connection), summary_of(connection, out), other)
+    return out / REPORT
+
+
+def read_page(out: Path) -> tuple[Summary, list[Result]]:
+    """What the live page shows: the numbers and the results of one moment."""
+    with reading(out) as connection:
+        return summary_of(connection, out), list(views.results(connection))
+
+
+def summary_of(connection: sa.Connection, out: Path) -> Summary:
+    """The numbers that stand beside the results."""
+    states = views.row_states(connection)
+    credits = views.credits(connection)  # noqa: A001 - the product's word
+    begun = connection.execute(sa.select(sa.func.min(attempt.c.begun_at))).scalar()
+    finished = connection.execute(sa.select(sa.func.max(task.c.finished_at))).scalar()
+    service = str(meta_value(connection, "service") or "")
+    return Summary(
+        out=out.resolve().name,
+        states={state.value: count for state, count in states.items()},
+        credits=Credits(
+            estimated=views.estimated(connection),
+            charged=credits.charged,
+            refunded=credits.refunded,
+            reserved=credits.reserved,
+            in_doubt=credits.in_doubt,
+            cap=credits.cap,
+        ),
+        started_at=begun,
+        finished_at=None if any(state in WAITING for state in states) else finished,
+        written_at=time.time(),
+        version=__version__,
+        prices=str(meta_value(connection, "price_version") or ""),
+        service=urlsplit(service).hostname or service,
+        ledger=str(meta_value(connection, "ledger_id") or ""),
+    )

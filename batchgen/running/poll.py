@@ -1,0 +1,281 @@
+"""Task -> terminal task: one scheduler looks at all tasks, politely, until each has ended or is overdue.
+
+A look that fails is never a job's failure, and nothing here can lead to a POST.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from batchgen.errors import LedgerWriteError, Stop
+from batchgen.job import NO_OUTPUT, TASK_NOT_FOUND, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
+from batchgen.ledger import Ledger
+from batchgen.ledger.tasks import OpenTask, Seen
+from batchgen.running.pacing import PollPacer, PollSchedule, retry_after
+from batchgen.running.state import Board, sleep_or
+
+#: A task may be invisible for a while after it was accepted.
+NOT_FOUND_GRACE = 90.0
+#: A success without URLs is looked at again after each of these waits (seconds) before it counts as having
+#: none: services copy a video to their own store after they call it done.
+EMPTY_WAITS = (1.0, 4.0, 15.0)
+#: Seconds of nothing but "bad key" after which nobody waits any more: the next run goes on, with another key.
+REFUSED_FOR = 30.0
+#: Looks that are open at once. An answer may take a minute: that is what slow ones may hold, and no more.
+MOST_OPEN = 128
+#: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
+URL_LIFE = 86400.0
+
+
+class PollApi(Protocol):
+    """What polling needs of the service."""
+
+    async def task(self, task_id: str) -> Look: ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    task: OpenTask
+    since: float
+    looks: int
+    empty: int = 0
+    lost_since: float | None = None
+
+
+class Poller:
+    """Looks at every open task until it ends. `ended` hears of each task that did; `freed` that room is."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        api: PollApi,
+        board: Board,
+        pacer: PollPacer,
+        schedule: PollSchedule,
+        *,
+        deadline: float,
+        trust_refunds: bool = False,
+        ended: Callable[[OpenTask, TaskStatus], None],
+    ) -> None:
+        self._ledger = ledger
+        self._api = api
+        self._board = board
+        self._pacer = pacer
+        self._schedule = schedule
+        self._deadline = deadline
+        self._trust_refunds = trust_refunds
+        self._ended = ended
+        self._watched: dict[str, _Watched] = {}
+        self._open: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._last = False
+        self._overdue_look = 0.0
+        self._refused_since: float | None = None
+
+    def add(self, task: OpenTask) -> None:
+        """Watch a task from now on."""
+        clock = self._board.clock
+        age = max(0.0, clock.wall() - task.accepted_at)
+        now = clock.now()
+        self._watched[task.task_id] = _Watched(task, since=now, looks=task.looks)
+        self._schedule.add(task.task_id, (task.model, task.scene), now - age, now, polls=task.looks)
+        self._wake.set()
+
+    def finish(self) -> None:
+        """No task comes any more: `run` returns when the last one has ended."""
+        self._last = True
+        self._wake.set()
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    async def run(self) -> None:
+        """Until `finish` was called and no task is left, or the run is interrupted."""
+        try:
+            while not self._board.interrupted and not (self._last and not self._watched):
+                now = self._board.clock.now()
+                self._give_up_overdue(now)
+                wait = self._pacer.wait(now)
+                if wait <= 0 and len(self._open) < MOST_OPEN:
+                    task_id = self._schedule.due(now)
+                    if task_id is not None:
+                        self._pacer.begin(now)
+                        worker = asyncio.create_task(self._look(task_id))
+                        self._open.add(worker)
+                        worker.add_done_callback(self._closed)
+                        continue
+                await self._pause(self._next_wait(now, wait))
+            while self._leaving:
+                await asyncio.wait(self._leaving)
+        finally:
+            for worker in self._open:
+                worker.cancel()
+            if self._open:
+                await asyncio.wait(self._open)
+
+    def _next_wait(self, now: float, pacer_wait: float) -> float | None:
+        """Seconds until something can be due; None waits for an event."""
+        if len(self._open) >= MOST_OPEN:
+            return None
+        next_at = self._schedule.next_at()
+        if next_at is None:
+            return None
+        return max(next_at - now, pacer_wait, 0.001)
+
+    async def _pause(self, seconds: float | None) -> None:
+        self._wake.clear()
+        if self._board.interrupted or (self._last and not self._watched):
+            return
+        most = min(5.0, max(self._deadline / 5, 0.05))  # so that who is overdue is heard of in time
+        await sleep_or(self._wake, min(seconds, most) if seconds is not None else most)
+
+    def _closed(self, worker: "asyncio.Task[None]") -> None:
+        self._open.discard(worker)
+        self._leaving.discard(worker)
+        self._wake.set()
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            message = error.message if isinstance(error, LedgerWriteError) else f"Polling failed: {error!r}."
+            self._board.stop(Stop.DISK, message)
+            self._watched.clear()
+
+    def interrupt(self) -> None:
+        """Wake up and see that the run is interrupted."""
+        self._wake.set()
+
+    # -- one look ------------------------------------------------------------------------------------------
+
+    async def _look(self, task_id: str) -> None:
+        watched = self._watched.get(task_id)
+        if watched is None:
+            return
+        look = await self._api.task(task_id)
+        if self._watched.get(task_id) is not watched:  # given up meanwhile: the next run looks again
+            return
+        now = self._board.clock.now()
+        watched.looks += 1
+        if look.status is None:
+            await self._trouble(watched, look, now)
+            return
+        watched.lost_since = self._refused_since = None
+        await self._saw(watched, look.status, now)
+
+    async def _saw(self, watched: _Watched, status: TaskStatus, now: float) -> None:
+        task, state = watched.task, status.state
+        if state is None and status.video_urls:
+            state = State.SUCCEEDED  # an unknown word beside videos is a success
+        if state is State.SUCCEEDED and not status.video_urls:
+            watched.empty += 1
+            if watched.empty <= len(EMPTY_WAITS):
+                self._schedule.trouble(task.task_id, now, EMPTY_WAITS[watched.empty - 1])
+                return
+            words = "the task succeeded, but the service named no video"
+            status = replace(status, error_code=NO_OUTPUT, error=words)
+        if state in TERMINAL:
+            await self._end(watched, status, state, now)
+            return
+        self._schedule.seen(task.task_id, now, running=state is State.RUNNING)
+        if state is not None and state is not task.state:
+            await self._note(watched, status, state)
+
+    async def _note(self, watched: _Watched, status: TaskStatus, state: State) -> None:
+        """A task that goes on has another state now; statuses may go backwards."""
+        before = watched.task.state
+        seen = Seen(watched.task, state, self._board.clock.wall(), watched.looks, status.word)
+        if await self._ledger.see(seen):
+            watched.task = replace(watched.task, state=state)
+            self._board.moved(before, state)
+            self._board.event(state.value, job_id=watched.task.job_id, task_id=watched.task.task_id)
+
+    async def _end(self, watched: _Watched, status: TaskStatus, state: State, now: float) -> None:
+        task = watched.task
+        at = self._board.clock.wall()
+        if status.video_urls and status.expires_at is None:
+            status = replace(status, expires_at=at + URL_LIFE)
+        if state is State.FAILED and self._trust_refunds and status.refunded is None:
+            status = replace(status, refunded=WHOLE_CHARGE)  # what an answer does say comes first
+        seen = Seen.of(task, status, state, at, watched.looks)
+        if not await self._ledger.see(seen):
+            self._forget(task, now)
+            return
+        self._watched.pop(task.task_id, None)
+        self._schedule.finished(task.task_id, now)
+        self._board.moved(task.state, state)
+        self._check_price(task, status)
+        self._board.event(
+            state.value,
+            job_id=task.job_id,
+            task_id=task.task_id,
+            video_urls=list(status.video_urls),
+            code=status.error_code,
+            message=status.error,
+            seconds=round(self._board.clock.wall() - task.accepted_at, 3),
+        )
+        self._ended(task, replace(status, state=state))
+        self._wake.set()
+
+    def _check_price(self, task: OpenTask, status: TaskStatus) -> None:
+        stated = status.charged_credits
+        if stated is not None and stated != task.charged:
+            self._board.credits_spent += stated - task.charged
+            self._board.stop(
+                Stop.PRICE,
+                f"The service charged {stated} credits for {task.scene} with {task.model}; "
+                f"the price table says {task.charged}. Mend that line of the price table and run again.",
+            )
+
+    async def _trouble(self, watched: _Watched, look: Look, now: float) -> None:
+        task = watched.task
+        wait = retry_after(look.headers, wall=self._board.clock.wall(), text=look.message)
+        if look.trouble is Trouble.THROTTLED:
+            self._pacer.throttled(now, wait)
+        elif look.trouble is Trouble.AWAY:
+            self._pacer.unanswered(now)
+        elif look.trouble is Trouble.REFUSED:
+            self._board.stop(Stop.REFUSED, f"The service does not accept the API key any more ({look.message}).")
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            if now - self._refused_since >= REFUSED_FOR:
+                for one in list(self._watched.values()):
+                    self._forget(one.task, now)
+                return
+        elif look.trouble is Trouble.NOT_FOUND:
+            watched.lost_since = watched.lost_since if watched.lost_since is not None else now
+            old = self._board.clock.wall() - task.accepted_at > NOT_FOUND_GRACE
+            if old and now - watched.lost_since >= NOT_FOUND_GRACE / 3:
+                words = "the service does not know the task (any more)"
+                await self._overdue(watched, TASK_NOT_FOUND, words, now)
+                return
+        self._board.event("poll_trouble", job_id=task.job_id, why=look.trouble, message=look.message)
+        self._schedule.trouble(task.task_id, now, wait)
+
+    # -- tasks that do not end -----------------------------------------------------------------------------
+
+    def _give_up_overdue(self, now: float) -> None:
+        """Stop waiting for tasks that this run has waited for too long; the next run goes on."""
+        if now < self._overdue_look:
+            return
+        self._overdue_look = now + min(1.0, self._deadline / 10)
+        late = [one for one in self._watched.values() if now - one.since > self._deadline]
+        for watched in late:
+            self._forget(watched.task, now)
+            words = f"the task had not ended after {self._deadline:.0f} seconds; run again to go on waiting"
+            worker = asyncio.create_task(self._overdue(watched, "overdue", words, now))
+            for some in (self._open, self._leaving):
+                some.add(worker)
+            worker.add_done_callback(self._closed)
+
+    async def _overdue(self, watched: _Watched, code: str, words: str, now: float) -> None:
+        task = watched.task
+        self._forget(task, now)
+        at = self._board.clock.wall()
+        if await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words)):
+            self._board.moved(task.state, State.OVERDUE)
+            self._board.event("overdue", job_id=task.job_id, task_id=task.task_id, code=code)
+        self._ended(task, TaskStatus(State.OVERDUE, error_code=code, error=words))
+
+    def _forget(self, task: OpenTask, now: float) -> None:
+        del now
+        self._watched.pop(task.task_id, None)
+        self._schedule.forget(task.task_id)
+        self._wake.set()

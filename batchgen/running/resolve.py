@@ -1,0 +1,187 @@
+"""`resolve`: a person says what became of jobs in doubt, or gives a task up. Under the run lock, written down."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import UsageError
+from batchgen.ledger import Ledger, amend, decisions
+from batchgen.ledger.decisions import Doubt
+from batchgen.ledger.sqlite.store import meta_value, reading
+from batchgen.planning.enter import person
+from batchgen.planning.preview import SANDBOX_SERVICE
+from batchgen.service.reply.body import id_text, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `resolve` was asked for."""
+
+    jobs: tuple[str, ...] = ()
+    task_id: str | None = None
+    not_charged: bool = False
+    paid_lost: bool = False
+    give_up: bool = False
+    file: Path | None = None
+    all: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.task_id is not None or self.not_charged or self.paid_lost or self.give_up or self.file)
+
+    def check(self) -> None:
+        words = [self.task_id is not None, self.not_charged, self.paid_lost, self.give_up, self.file is not None]
+        if sum(words) != 1:
+            raise UsageError(
+                "Say one thing: --task-id T, --not-charged, --paid-lost, --give-up or --from FILE.csv.",
+                code="bad_resolve",
+            )
+        if self.task_id is not None and (len(self.jobs) != 1 or self.all):
+            raise UsageError("--task-id is for exactly one job.", code="bad_resolve")
+        if self.file is None and bool(self.jobs) == self.all:
+            raise UsageError("Name the jobs, or --all.", code="bad_resolve")
+        if self.give_up and self.all:
+            raise UsageError("--give-up needs the names of the jobs.", code="bad_resolve")
+
+
+def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[str]:
+    """Do what the wish says, in one transaction; yields a sentence for each job settled."""
+    wish.check()
+    service = service_of(out)
+    ledger = Ledger.open(out, service)
+    try:
+        who = person()
+        if wish.give_up:
+            ledger.write(lambda connection: _give_up(connection, wish.jobs, who))
+            yield from (f"{job}: given up; counts as spent." for job in wish.jobs)
+        else:
+            found = ledger.read(decisions.doubts)
+            chosen = _chosen(found, wish)
+            if wish.all and wish.not_charged:
+                _ask_twice(found, confirm)
+            ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
+            yield from (f"{job}: {_sentence(task, wish)}" for job, _, task in chosen)
+    finally:
+        ledger.close()
+    from batchgen.running.outputs import write_results_csv
+
+    write_results_csv(out)
+
+
+def _give_up(connection: Any, jobs: Sequence[str], who: str) -> None:
+    for job in jobs:
+        decisions.give_up(connection, job, who)
+
+
+def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[str, Doubt | None, str]]:
+    """(job, its doubt, the task named for it). Without a doubt, a task may put right what was settled earlier."""
+    by_job = {doubt.job_id: doubt for doubt in found}
+    if wish.file is not None:
+        wanted = _read_pairs(wish.file)
+    elif wish.all:
+        wanted = dict.fromkeys(by_job, "")
+    else:
+        task = "" if wish.task_id is None else _task_id(wish.task_id, "--task-id")
+        wanted = dict.fromkeys(wish.jobs, task)
+    unknown = [job for job, task in wanted.items() if job not in by_job and not task]
+    if unknown:
+        raise UsageError(
+            f"Job {unknown[0]} is not in doubt.",
+            code="not_in_doubt",
+            hint="`batchgen resolve OUT` lists the jobs that are.",
+        )
+    return [(job, by_job.get(job), task) for job, task in wanted.items()]
+
+
+def _ask_twice(chosen: Sequence[Doubt], confirm: Callable[[str], bool]) -> None:
+    credits = sum(doubt.price for doubt in chosen)  # noqa: A001 - the product's word
+    for question in (
+        f"Did you look up all {len(chosen):,} jobs, and the service has a task for none of them?",
+        f"If one was charged after all, the next run pays for it twice ({credits:,} credits in all). Still go on?",
+    ):
+        if not confirm(question):
+            raise UsageError("Nothing was settled.", code="declined")
+
+
+def _settle_all(
+    connection: Any, chosen: Sequence[tuple[str, Doubt | None, str]], wish: Wish, service: str, who: str
+) -> None:
+    for job, doubt, task in chosen:
+        if doubt is None:
+            amend.name_task(connection, job, task, service, who)
+        else:
+            _settle(connection, doubt, task, wish, service, who)
+
+
+def _settle(connection: Any, doubt: Doubt, task: str, wish: Wish, service: str, who: str) -> None:
+    if task:
+        decisions.adopt(connection, doubt, task, service, who)
+    elif wish.paid_lost:
+        decisions.paid_lost(connection, doubt, who)
+    else:
+        decisions.not_charged(connection, doubt, who)
+
+
+def _sentence(task: str, wish: Wish) -> str:
+    if task:
+        return f"is task {task}; `batchgen collect` fetches it."
+    if wish.paid_lost:
+        return "counts as spent; --task-id still takes its task, `batchgen retry --buy-again` buys it again."
+    return "was not charged; the next run submits it again."
+
+
+def _task_id(said: str, where: str) -> str:
+    """A task id that a person gave, as the service would give it: what can't be one is a slip."""
+    task = said.strip()
+    if not id_text(task) or "://" in task:
+        raise UsageError(
+            f"{where} is no task id: {one_line(said, 60)!r}.",
+            code="bad_task_id",
+            hint="Give the id alone, as the service shows it, without an address around it. Nothing was settled.",
+        )
+    return task
+
+
+def _read_pairs(path: Path) -> dict[str, str]:
+    """job id -> task id, of the lines that have one."""
+    found: dict[str, tuple[str, int]] = {}
+    for line, cells in read_table(path, "job_id", "task_id"):
+        job = cells["job_id"].strip()
+        if not cells["task_id"].strip():
+            continue
+        task = _task_id(cells["task_id"], f"The task_id in {path}, line {line},")
+        before, there = found.setdefault(job, (task, line))
+        if before != task:
+            raise UsageError(
+                f"{path} has two task ids for job {job}: {before} in line {there}, {task} in line {line}.",
+                code="two_task_ids",
+                hint="Leave only the right one. Nothing was settled.",
+            )
+    return {job: task for job, (task, _) in found.items()}
+
+
+def read_table(path: Path, *needed: str) -> list[tuple[int, dict[str, str]]]:
+    """These columns of a CSV that a person made: (line in the file, cells) for each of its rows."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            lines = [(reader.line_num, cells) for cells in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else f"it is no CSV in UTF-8 ({error})"
+        raise UsageError(f"{path} can't be read: {why or error}.", code="bad_file") from None
+    missing = [name for name in needed if lines and name not in lines[0][1]]
+    if missing or not lines:
+        raise UsageError(f"{path} needs the columns {', '.join(needed)}, and a line for each job.", code="bad_file")
+    return [(number, {name: cells.get(name) or "" for name in needed}) for number, cells in lines]
+
+
+def service_of(out: Path) -> str:
+    """The service that the ledger of OUT belongs to."""
+    with reading(out) as connection:
+        return str(meta_value(connection, "service"))
+
+
+def is_sandbox(out: Path) -> bool:
+    return service_of(out) == SANDBOX_SERVICE

@@ -1,0 +1,125 @@
+"""`retry`: a person buys again what ended without a video; at today's prices, under the cap, and written down."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from batchgen.check.prices import PriceTable
+from batchgen.check.sentences import count
+from batchgen.errors import CapError, UsageError
+from batchgen.job import ENDED_WITHOUT_VIDEO, State
+from batchgen.ledger import decisions, views
+from batchgen.ledger.decisions import Ended
+from batchgen.ledger.sqlite.store import reading, set_meta_value
+from batchgen.planning.decide import Cap
+from batchgen.planning.enter import person
+from batchgen.planning.preview import change_cap
+from batchgen.running.resolve import read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `retry` was asked for: states, codes and ids narrow it, `file` names jobs by the mark `reject`."""
+
+    states: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    file: Path | None = None
+    buy_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The jobs that `retry` buys again, and those that it leaves because they were paid for; at today's prices."""
+
+    jobs: tuple[Ended, ...] = ()
+    left: tuple[Ended, ...] = ()
+
+    @property
+    def price(self) -> int:
+        return sum(one.price for one in self.jobs)
+
+
+def to_retry(out: Path, wanted: Wanted, prices: PriceTable) -> Choice:
+    """What `retry` would buy. Jobs that were paid for need --buy-again.
+
+    UsageError for a job that did not end, and where all that is named by id, code or state was paid for.
+    """
+    names = list(wanted.jobs)
+    if wanted.file is not None:
+        marked = read_table(wanted.file, "job_id", "mark")
+        names += [cells["job_id"] for _, cells in marked if cells["mark"].strip().lower() == "reject"]
+        if not names:
+            return Choice()
+    with reading(out) as connection:
+        found = decisions.ended_jobs(connection, states=_states(wanted.states), codes=wanted.codes, job_ids=names)
+    found = [replace(one, price=prices.price(one.provider, one.model, one.scene)) for one in found]
+    known = {one.job_id for one in found}
+    if unknown := [job for job in names if job not in known]:
+        raise UsageError(
+            f"Job {unknown[0]} did not end, or is not in this ledger.",
+            code="not_ended",
+            hint="`batchgen status OUT` shows what each job waits for.",
+        )
+    paid = [one for one in found if one.paid and not wanted.buy_again]
+    unpaid = [one for one in found if not (one.paid and not wanted.buy_again)]
+    if paid and (names or (not unpaid and (wanted.codes or wanted.states))):
+        more = f", like {len(paid) - 1:,} more" if len(paid) > 1 else ""
+        raise UsageError(
+            f"Job {paid[0].job_id} was paid for already ({paid[0].error_code or paid[0].state}){more}.",
+            code="paid",
+            hint=f"Add --buy-again to pay once more: {sum(one.price for one in paid):,} credits.",
+        )
+    return Choice(tuple(unpaid), tuple(paid))
+
+
+def choice_lines(choice: Choice) -> list[str]:
+    """What `retry` says before it spends."""
+    lines = ["There is nothing to buy again."]
+    if choice.jobs:
+        lines = [f"Buy {count(len(choice.jobs), 'job')} again for {count(choice.price, 'credit')}."]
+    if choice.left:
+        price = sum(one.price for one in choice.left)
+        lines.append(
+            f"Left out, because paid for already: {count(len(choice.left), 'job')}. "
+            f"--buy-again pays once more, {count(price, 'credit')}."
+        )
+    return lines
+
+
+def _states(words: Sequence[str]) -> list[State]:
+    allowed = sorted([*ENDED_WITHOUT_VIDEO, State.SUCCEEDED])
+    for word in words:
+        if word not in allowed:
+            raise UsageError(
+                f"--state {word!r} is no state of an ended job.",
+                code="bad_state",
+                hint="It is one of: " + ", ".join(allowed) + ".",
+            )
+    return [State(word) for word in words]
+
+
+def check_cap(out: Path, price: int, cap: Cap) -> None:
+    """Raise CapError when the retry does not fit under the cap."""
+    with reading(out) as connection:
+        credits = views.credits(connection)  # noqa: A001 - the product's word
+    limit = cap.credits if cap.said else credits.cap
+    if limit is not None and credits.counted + price > limit:
+        raise CapError(
+            f"This needs {price:,} credits, but the cap leaves {max(0, limit - credits.counted):,}.",
+            code="over_cap",
+            hint="Raise --max-credits, or choose fewer jobs. Nothing was submitted.",
+        )
+
+
+def retry_change(chosen: Sequence[Ended], cap: Cap, prices: PriceTable) -> Callable[[Any], None]:
+    """What `retry` writes before it submits: the cap, and raised purchase numbers at the prices that were shown."""
+
+    def change(connection: Any) -> None:
+        if cap.said:
+            change_cap(connection, cap.credits)
+        decisions.buy_again(connection, chosen, person())
+        set_meta_value(connection, "price_version", prices.version)
+
+    return change

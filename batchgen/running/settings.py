@@ -1,0 +1,265 @@
+"""Settings: flag over environment over `batchgen.toml` over default, gathered into one frozen Config.
+
+Each setting knows where its value came from; `batchgen config` shows it. The API key is not among them: it is
+read from the environment (or asked for, unseen) at the moment a connection is opened, and kept nowhere.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from batchgen.errors import UsageError
+from batchgen.planning.decide import Cap
+from batchgen.running.pacing import MaxFailures, Rate
+from batchgen.service.secret import Secret
+
+FILE = "batchgen.toml"
+KEY_VARIABLE = "BATCHGEN_API_KEY"
+#: Variables of ours that are no settings: the tests kill the program by the second, and are longer by the others.
+_OTHER_VARIABLES = (KEY_VARIABLE, "BATCHGEN_FAILPOINT", "BATCHGEN_PROOF", "BATCHGEN_PROOF_ROOT")
+DEFAULT_BASE_URL = "https://sseedance.com"
+
+
+def seconds(text: object) -> float:
+    """`90`, `90s`, `30m`, `2h` -> seconds."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?", str(text).strip().lower())
+    if match is None:
+        raise ValueError("a time such as 90s, 30m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
+
+
+def _post_timeout(text: object) -> float:
+    """A POST that is given no time ends in doubt, every one, and each may have been charged."""
+    if (span := seconds(text)) < 1:
+        raise ValueError("a time of 1s at least, such as 90s or 2m: what is cut off may have been charged")
+    return span
+
+
+def in_words(span: float) -> str:
+    """Seconds as `seconds` reads them: 1800.0 -> `30m`, 90.0 -> `90s`."""
+    for name, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if span and span % length == 0:
+            return f"{span / length:.0f}{name}"
+    return f"{span:g}s"
+
+
+def _base_url(text: object) -> str:
+    url = str(text).strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValueError("an address such as https://sseedance.com, without key or query")
+    return url
+
+
+def _positive(text: object) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", str(text).strip()) or int(str(text)) < 1:
+        raise ValueError("a whole number from 1 upward")
+    return int(str(text))
+
+
+def _bool(text: object) -> bool:
+    if isinstance(text, bool):
+        return text
+    word = str(text).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("true or false")
+
+
+def _rate(text: object) -> Rate:
+    try:
+        return Rate.parse(str(text))
+    except ValueError:
+        raise ValueError("a rate such as 2/s, 20/10s or 60/min, and one in an hour at least") from None
+
+
+def _failures(text: object) -> MaxFailures:
+    try:
+        return MaxFailures.parse(str(text))
+    except ValueError:
+        raise ValueError("a number of failures such as 20, a share such as 50%, or none") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: how its text is read, its default, and what it is for."""
+
+    read: Callable[[object], Any]
+    default: Any
+    help: str
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "base_url": Setting(_base_url, DEFAULT_BASE_URL, "address of the service"),
+    "rate": Setting(_rate, None, "submissions at most, e.g. 2/s, 20/10s, 60/min (default: found out)"),
+    "burst": Setting(_positive, 1, "submissions that may leave at once"),
+    "max_in_flight": Setting(
+        _positive, None, "open submissions plus unfinished tasks at most (default: found out, from 3 upward)"
+    ),
+    "poll_rate": Setting(_rate, None, "status questions at most, e.g. 5/s (default: found out, from 20/s)"),
+    "deadline": Setting(seconds, 1800.0, "how long a run waits for one task, e.g. 30m"),
+    "max_failures": Setting(
+        _failures, MaxFailures(share=0.5), "stop after N, or P% of the last 50, jobs without a video"
+    ),
+    "max_credits": Setting(Cap.parse, Cap(), "credits that may be spent in this OUT at most; none lifts it"),
+    "post_timeout": Setting(_post_timeout, 120.0, "seconds in total for one submission"),
+    "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
+    "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
+    "downloads": Setting(_positive, 8, "videos downloaded in parallel"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one command. `origins` says where each came from; `prices` are price overrides."""
+
+    base_url: str = DEFAULT_BASE_URL
+    rate: Rate | None = None
+    burst: int = 1
+    max_in_flight: int | None = None
+    poll_rate: Rate | None = None
+    deadline: float = 1800.0
+    max_failures: MaxFailures = field(default_factory=lambda: MaxFailures(share=0.5))
+    max_credits: Cap = field(default_factory=Cap)
+    post_timeout: float = 120.0
+    idempotent: bool = False
+    trust_refunds: bool = False
+    downloads: int = 8
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, object] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> "Config":
+        """Gather the settings. A flag that is None was not given. Raises UsageError naming what is wrong."""
+        flags = {name: value for name, value in (flags or {}).items() if value is not None}
+        if unknown := flags.keys() - SETTINGS.keys():  # a cap with a typing error in its name must not be no cap
+            raise _no_such_setting("", min(unknown))
+        environment = os.environ if environment is None else environment
+        _check_variables(environment)
+        path = (folder or Path()) / FILE
+        file = _read_file(path)
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for name, setting in SETTINGS.items():
+            variable = _variable(name)
+            flag = "--" + name.replace("_", "-")
+            if name in flags:
+                value, origin = flags[name], flag
+            elif environment.get(variable, "") != "":
+                value, origin = environment[variable], variable
+            elif variable in environment and name == "max_credits":  # a script's unset variable must not be no cap
+                raise UsageError(
+                    f"{variable} is empty.",
+                    code="bad_setting",
+                    hint="Write the credits that may be spent, or none for no cap; or take the variable away.",
+                )
+            elif name in file:
+                value, origin = file[name], str(path)
+            else:
+                values[name], origins[name] = setting.default, "default"
+                continue
+            try:
+                values[name] = setting.read(value)
+            except ValueError as error:
+                where = f"{name} in {path}" if origin == str(path) else origin
+                raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
+            origins[name] = origin
+        return cls(**values, prices=file.get("prices", {}), origins=origins)
+
+
+def _variable(name: str) -> str:
+    return f"BATCHGEN_{name.upper()}"
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """A variable of ours that nobody reads is a setting with a typing error. Its value may be a key: not shown."""
+    known = [*map(_variable, SETTINGS), *_OTHER_VARIABLES]
+    for name in sorted(environment):
+        if name.startswith("BATCHGEN_") and name not in known:
+            meant = _nearest(name, known)
+            raise UsageError(
+                f"There is no setting for the environment variable {name}.",
+                code="bad_setting",
+                hint=f"Write {meant}, or take it away."
+                if meant
+                else "Take it away. Known are: " + ", ".join([*map(_variable, SETTINGS), KEY_VARIABLE]) + ".",
+            )
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"{path} can't be read: {why}.", code="bad_config") from None
+    for name in found:
+        _refuse_key(path, name)
+        if name not in SETTINGS and name != "prices":
+            raise _no_such_setting(f"{path}: ", name)
+    _check_prices(path, "prices", found.get("prices", {}))
+    return found
+
+
+def _refuse_key(path: Path, name: str) -> None:
+    if name.lower() in ("api_key", "key", "token"):
+        raise UsageError(
+            f"{path} holds an API key. Keys do not belong in files.",
+            code="key_in_file",
+            hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
+        )
+
+
+def _check_prices(path: Path, table: str, prices: object) -> None:
+    """Every line below a `[table]` belongs to it: a setting that stands there would pass for a provider."""
+    if not isinstance(prices, Mapping):
+        raise UsageError(
+            f"{path}: {table} is {prices!r}, but must be a table.",
+            code="bad_price",
+            hint="Write, for example, [prices] and below it text-to-video = 6.",
+        )
+    for name, value in prices.items():
+        if isinstance(value, Mapping):
+            _check_prices(path, f"{table}.{name}", value)
+            continue
+        _refuse_key(path, name)
+        if meant := _nearest(name.lower().replace("-", "_"), SETTINGS):
+            raise UsageError(
+                f"{path}: {name} stands below [{table}], and so counts as a price.",
+                code="bad_config",
+                hint=f"Move the setting {meant} above the first line in brackets.",
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant: the same, or one with a small typing error."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
+
+
+def _no_such_setting(where: str, name: str) -> UsageError:
+    return UsageError(
+        f"{where}There is no setting {name!r}.",
+        code="bad_config",
+        hint="The settings are: " + ", ".join([*SETTINGS, *(["prices"] if where else [])]) + ".",
+    )
+
+
+def key_from_environment(environment: Mapping[str, str] | None = None) -> Secret | None:
+    """The API key, or None when the environment has none."""
+    key = (os.environ if environment is None else environment).get(KEY_VARIABLE, "").strip()
+    return Secret(key) if key else None

@@ -1,0 +1,206 @@
+"""The border to HTTP: submit a job, ask for a task. The only part that imports httpx.
+
+A POST either did not leave (NOT_SENT), or was answered (`reply.outcome` judges the answer), or is in doubt.
+The line is the moment when `before_send` has returned: it is awaited when the connection stands, and nothing
+is written before.
+"""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import httpx
+
+from batchgen import __version__
+from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
+from batchgen.service import reply
+from batchgen.service.http.dial import NotConnected, Origin
+from batchgen.service.http.transport import Exchange, Reply, Transport, evidence_of
+from batchgen.service.secret import Secret
+
+#: The longest answer that is read, in bytes, packed and unpacked.
+ANSWER_LIMIT = 1024 * 1024
+EVIDENCE_LIMIT = 64 * 1024
+
+
+class _BadAnswer(Exception):
+    """An answer that can't be used as a whole; `code` says why."""
+
+    def __init__(self, code: str, message: str, evidence: bytes) -> None:
+        super().__init__(message)
+        self.code = code
+        self.evidence = evidence
+
+
+class Api:
+    """The service at `base_url`, for one run (one event loop).
+
+    Deadlines in seconds, from the first byte sent to the last one received. `idempotent` says that the
+    service is configured to honour Idempotency-Key. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret,
+        *,
+        post_timeout: float = 120.0,
+        poll_timeout: float = 90.0,
+        connect_timeout: float = 10.0,
+        max_connections: int = 256,
+        idempotent: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        url = httpx.URL(base_url)
+        self._origin = Origin.of(url)
+        self._path = url.raw_path.rstrip(b"/")
+        self._key = key
+        self._post_timeout = post_timeout
+        self._poll_timeout = poll_timeout
+        self._idempotent = idempotent
+        self._headers = [
+            (b"Host", url.netloc),
+            (b"User-Agent", f"batchgen/{__version__}".encode("ascii")),
+            (b"Accept", b"application/json"),
+            (b"Accept-Encoding", b"identity"),
+        ]
+        # Two pools: slow polls must never take the connections of submissions.
+        self._posts, self._gets = (
+            Transport(max_connections=max_connections, connect_timeout=connect_timeout, ssl_context=ssl_context)
+            for _ in range(2)
+        )
+
+    async def submit(
+        self,
+        body: bytes,
+        idempotency_key: str,
+        before_send: Callable[[], Awaitable[None]],
+        known_id: Callable[[str], bool] = reply.never,
+    ) -> Outcome:
+        """Send one POST and say what is known after it.
+
+        `before_send` is awaited when the connection stands and before the first byte leaves; what it raises
+        passes unchanged, and nothing is sent. From its return on the POST can't be cancelled: it ends by an
+        answer or its deadline, and a cancel that came meanwhile is left in the task's `cancelling()`.
+        """
+        begun = False
+
+        async def begin() -> None:
+            nonlocal begun
+            await before_send()
+            begun = True
+
+        exchange = Exchange(
+            b"POST",
+            self._origin,
+            self._path + b"/v1/videos/generations",
+            [
+                *self._headers,
+                (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii")),
+                (b"Content-Type", b"application/json"),
+                (b"Content-Length", b"%d" % len(body)),
+                (b"Idempotency-Key", idempotency_key.encode("ascii")),
+            ],
+            body,
+            before_send=begin,
+            deadline=self._post_timeout,
+        )
+        try:
+            answer = await self._answer(await self._posts.open(exchange))
+            return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent, sent=body)
+        except NotConnected as exc:
+            return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
+        except (Exception, asyncio.CancelledError) as exc:
+            if not begun:
+                raise
+            return self._in_doubt(exc)
+
+    async def task(self, task_id: str) -> Look:
+        """What the service says of a task; trouble on the way is a Look too, never an exception."""
+        place = quote(task_id, safe="") if task_id.strip(".") else task_id.replace(".", "%2E")
+        try:
+            answer = await self._get(place)
+        except NotConnected as exc:
+            return Look(trouble=Trouble.AWAY, message=str(exc))
+        except (httpx.HTTPError, _BadAnswer) as exc:
+            return Look(trouble=Trouble.ERROR, message=str(exc))
+        return reply.look(answer, task_id)
+
+    async def probe(self) -> bool:
+        """Does the service itself answer? A GET of a task that nobody has."""
+        try:
+            return reply.is_the_service(await self._get("batchgen-probe"))
+        except (httpx.HTTPError, _BadAnswer):
+            return False
+
+    async def aclose(self) -> None:
+        await self._posts.aclose()
+        await self._gets.aclose()
+
+    async def _get(self, place: str) -> Answer:
+        exchange = Exchange(
+            b"GET",
+            self._origin,
+            self._path + b"/v1/tasks/" + place.encode("ascii"),
+            [*self._headers, (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii"))],
+            deadline=self._poll_timeout,
+        )
+        return await self._answer(await self._gets.open(exchange))
+
+    async def _answer(self, received: Reply) -> Answer:
+        """Read an answer whole. Raises httpx's exceptions, or _BadAnswer for one that can't be used."""
+        body, is_whole = await received.read(ANSWER_LIMIT)
+        if not is_whole:
+            raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", body)
+        headers = {
+            name.decode("latin-1"): self._key.redacted(value.decode("latin-1"))
+            for name, value in received.head.headers
+        }
+        content = _unpacked(body, headers.get("content-encoding", ""))
+        return Answer(received.head.status_code, headers, self._key.redacted_bytes(content), received.framed)
+
+    def _in_doubt(self, exc: BaseException) -> Outcome:
+        evidence = exc.evidence if isinstance(exc, _BadAnswer) else evidence_of(exc)
+        return Outcome(
+            OutcomeKind.IN_DOUBT,
+            code=_doubt_code(exc, has_answer=bool(evidence)),
+            message=self._key.redacted(str(exc)) or type(exc).__name__,
+            evidence=self._key.redacted_bytes(evidence)[:EVIDENCE_LIMIT],
+        )
+
+
+def _doubt_code(exc: BaseException, *, has_answer: bool) -> str:
+    """The word for what broke off a POST after it had left."""
+    match exc:
+        case _BadAnswer():
+            return exc.code
+        case httpx.TimeoutException():
+            return "answer_timeout" if has_answer else "read_timeout"
+        case httpx.ReadError() | httpx.WriteError():
+            return "answer_reset" if has_answer else "reset"
+        case httpx.RemoteProtocolError():
+            return "answer_broken" if has_answer else "closed"
+        case _:
+            return "broken_off"
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """The content of a body, as long as it is plain or one whole gzip member."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            try:
+                content = unpacker.decompress(body, ANSWER_LIMIT + 1)
+            except zlib.error as exc:
+                raise _BadAnswer("bad_encoding", f"a damaged gzip body: {exc}", body) from None
+            if len(content) > ANSWER_LIMIT:
+                raise _BadAnswer("too_large", "an answer that unpacks to too much", body)
+            if not unpacker.eof or unpacker.unused_data:
+                raise _BadAnswer("bad_encoding", "a gzip body that is cut or goes on", body)
+            return content
+        case other:
+            raise _BadAnswer("bad_encoding", f"an encoding that was not asked for: {other[:40]}", body)

@@ -1,0 +1,1 @@
+"""Connections that know whether a byte has left."""

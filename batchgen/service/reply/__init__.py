@@ -1,0 +1,10 @@
+"""What did the answer mean: an HTTP answer -> Outcome of a POST, or Look at a task. Pure.
+
+All vendor words, envelopes and hiding places end here. `create` holds the table of a POST's outcomes,
+`status` the reading of a task, `urls` where videos hide, `complaint` and `words` how services say no.
+"""
+
+from batchgen.service.reply.create import never, outcome
+from batchgen.service.reply.task import is_the_service, look
+
+__all__ = ["is_the_service", "look", "never", "outcome"]

@@ -1,0 +1,1 @@
+"""A URL -> a whole video in its place."""

@@ -22,14 +22,14 @@ lint: $(VENV)/.installed-dev
 	$(RUN) ruff check .
 	$(RUN) mypy
 
-# The long forms of the proofs in docs/reliability.md and docs/simulation.md: an hour or two on two cores.
+# The long forms of the proofs in docs/how/reliability.md and docs/how/simulation.md: an hour or two on two cores.
 proof: $(VENV)/.installed-dev
-	$(BIN)/python tests/proof/long.py
-	$(BIN)/python tests/simulation/prove.py --seeds 100000 --jobs 2
+	$(BIN)/python tests/whole/proof/long.py
+	$(BIN)/python tests/whole/simulation/prove.py --seeds 100000 --jobs 2
 
-# The help texts in docs/commands.md are generated; a test says when they are old.
+# The help texts in docs/use/commands.md are generated; a test says when they are old.
 docs: $(VENV)/.installed-dev
-	$(BIN)/python tests/docs/help_pages.py docs/commands.md
+	$(BIN)/python tests/docs/help_pages.py docs/use/commands.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -18,7 +18,7 @@ from enum import IntEnum, StrEnum
 
 
 class Exit(IntEnum):
-    """The exit codes of docs/pipeline.md; `worst` picks the one to leave with when several hold."""
+    """The exit codes of docs/use/pipeline.md; `worst` picks the one to leave with when several hold."""
 
     OK = 0
     UNFINISHED_JOBS = 1

@@ -21,7 +21,7 @@ REQUEST_KEYS = ("provider", "model", "scene", "prompt", "image_input", "video_in
 
 
 class State(StrEnum):
-    """A job's state, worked out from the ledger; docs/results.md says what each means."""
+    """A job's state, worked out from the ledger; docs/use/results.md says what each means."""
 
     INVALID = "invalid"
     NOT_SUBMITTED = "not_submitted"
@@ -217,7 +217,7 @@ def request_body(request: Mapping[str, Any]) -> bytes:
 
 
 class OutcomeKind(StrEnum):
-    """What is known after an attempt (docs/architecture.md, "How money is kept safe")."""
+    """What is known after an attempt (docs/how/architecture.md, "How money is kept safe")."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

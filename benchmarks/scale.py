@@ -3,8 +3,8 @@
     python benchmarks/scale.py                 20,000 jobs at 20/s
     python benchmarks/scale.py --jobs 1000000
 
-The service, the network and the disk are imagined (`tests/simulation`), so that hours pass in minutes; submitting,
-polling, pacing, learning and the ledger are the real ones. Videos are not fetched.
+The service, the network and the disk are imagined (`tests/whole/simulation`), so that hours pass in minutes;
+submitting, polling, pacing, learning and the ledger are the real ones. Videos are not fetched.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "whole" / "simulation"))
 
 from virtual_disk import Disk
 from virtual_pace import Steady, run

@@ -1,7 +1,7 @@
 """Which transport says the truth about a POST, how fast, and does it survive cancels?
 
     python -m benchmarks.transport            # all three tables, a minute or two
-    python -m benchmarks.transport --markdown docs/transport.md   # writes them between the marks in that file
+    python -m benchmarks.transport --markdown docs/how/transport.md   # writes them between the marks in that file
 
 Peers that are not installed (httpx-aiohttp, pyreqwest) are left out.
 """
@@ -25,7 +25,7 @@ from typing import cast
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "api")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "harness")]
 
 from fault_server import (  # noqa: E402
     Behaviour,

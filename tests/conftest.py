@@ -4,8 +4,10 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from till import Till
 
 _connect = socket.socket.connect
 
@@ -38,3 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{name} is not installed on this machine"))
         if item.get_closest_marker("slow") and not os.environ.get("BATCHGEN_PROOF"):
             item.add_marker(pytest.mark.skip(reason="the long form of a proof: `make proof` runs it"))
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Till]:
+    """A ledger in a folder of its own, which must be in order at the end."""
+    with Till(tmp_path) as one:
+        yield one
+        assert one.violations() == []

@@ -1,6 +1,6 @@
 """What is to be done for each row, given what the ledger knows: pure decisions, and their sums.
 
-A row is compared with the ledger's job of the same id. The tables are in `docs/architecture.md`; the rule
+A row is compared with the ledger's job of the same id. The tables are in `docs/how/architecture.md`; the rule
 behind them: a purchase is made by itself only for what was never bought, or what ended without a video and
 was then edited; everything else needs a person's word. What a job bought once is never bought for it again but
 by `retry`: when a row comes back to such a content, its job goes back to what that purchase gave.

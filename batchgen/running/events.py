@@ -1,6 +1,6 @@
 """events.jsonl: one line an event, as it happens. For people who watch and programs that follow.
 
-Each line is a JSON object with `at` (seconds since 1970) and `event`; the other fields are in docs/results.md.
+Each line is a JSON object with `at` (seconds since 1970) and `event`; the other fields are in docs/use/results.md.
 The file is a convenience: everything that counts is in the ledger.
 """
 

@@ -17,7 +17,7 @@ _TITLES = {
 
 
 def list_faults() -> str:
-    """The table as Markdown: what `sandbox --list-faults` prints and docs/sandbox.md shows."""
+    """The table as Markdown: what `sandbox --list-faults` prints and docs/use/sandbox.md shows."""
     parts = []
     for on, title in _TITLES.items():
         charged = on == "post"

@@ -205,7 +205,7 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def list_options() -> str:
-    """The options as a Markdown table, for docs/sandbox.md."""
+    """The options as a Markdown table, for docs/use/sandbox.md."""
     lines = ["| option | default | what it does |", "| --- | --- | --- |"]
     for each in fields(Options):
         flag, shown = each.metadata["flag"], each.metadata.get("metavar", "")

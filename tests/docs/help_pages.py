@@ -1,4 +1,4 @@
-"""docs/commands.md is made from the commands themselves: `make docs` writes it, a test says when it is old."""
+"""docs/use/commands.md is made from the commands themselves: `make docs` writes it, a test says when it is old."""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,8 @@ from batchgen.cli import COMMANDS, cli
 
 _TOP = """# Commands
 
-Made from the commands themselves (`make docs`). What the words mean is in the [glossary](glossary.md); exit codes
-and JSON documents are in [pipeline.md](pipeline.md).
+Made from the commands themselves (`make docs`). What the words mean is in the [glossary](../how/glossary.md);
+exit codes and JSON documents are in [pipeline.md](pipeline.md).
 """
 
 

@@ -14,16 +14,16 @@ from batchgen.job import RESULT_COLUMNS, State
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(Path(__file__).parent))
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("manifests/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("manifests/*.md")])
 
 
 def test_the_help_texts_in_the_docs_are_those_of_the_commands() -> None:
     from help_pages import page
 
-    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == page(), "run `make docs`"
+    assert (ROOT / "docs" / "use" / "commands.md").read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
@@ -31,7 +31,7 @@ def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_in_the_docs_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"(?:^|`|\$ )batchgen ([a-z]+)\b", text, flags=re.MULTILINE):
@@ -47,8 +47,8 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 
 def test_every_state_column_and_exit_code_is_explained() -> None:
-    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    pipeline = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
+    results = (ROOT / "docs" / "use" / "results.md").read_text(encoding="utf-8")
+    pipeline = (ROOT / "docs" / "use" / "pipeline.md").read_text(encoding="utf-8")
     for name in (*RESULT_COLUMNS, *State):
         assert f"`{name}`" in results, name
     for code in Exit:
@@ -56,7 +56,7 @@ def test_every_state_column_and_exit_code_is_explained() -> None:
 
 
 def test_the_examples_of_the_python_face_run() -> None:
-    import batchgen.running.library
+    from batchgen.running import library
 
     finder = doctest.DocTestFinder()
     here = Path.cwd()
@@ -64,7 +64,7 @@ def test_the_examples_of_the_python_face_run() -> None:
         import os
 
         os.chdir(ROOT)
-        for one in finder.find(batchgen.library, extraglobs={"estimate": batchgen.library.estimate}):
+        for one in finder.find(library, extraglobs={"estimate": library.estimate}):
             assert doctest.DocTestRunner().run(one).failed == 0
     finally:
         os.chdir(here)

@@ -1,4 +1,4 @@
-"""The JSON documents of docs/pipeline.md are those that the commands print: every field, and no other."""
+"""The JSON documents of docs/use/pipeline.md are those that the commands print: every field, and no other."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from batchgen.cli import invoke
 from batchgen.sandbox import Options, SandboxServer
 
-PAGE = (Path(__file__).parents[2] / "docs" / "pipeline.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "use" / "pipeline.md").read_text(encoding="utf-8")
 #: Heading -> its example.
 EXAMPLES = {
     heading: json.loads(example)

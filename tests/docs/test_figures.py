@@ -1,11 +1,11 @@
-"""The README's figures are lower bounds of those in docs/reliability.md, and its zeros are zeros there."""
+"""The README's figures are lower bounds of those in docs/how/reliability.md, and its zeros are zeros there."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: A figure of the README -> the figures of docs/reliability.md that it sums up (by the beginnings of their names).
+#: A figure of the README -> those of docs/how/reliability.md that it sums up (by the beginnings of their names).
 FIGURES = {
     "over {} times": ("",),
     "over {} storms": ("caps",),
@@ -19,7 +19,7 @@ UNHARMED = "clean"
 
 def published() -> dict[str, dict[str, str]]:
     """figure -> column -> cell, as the reliability page prints them."""
-    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how" / "reliability.md").read_text(encoding="utf-8")
     table = page[page.index("<!-- figures -->") :].split("\n\n")[1]
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     return {row[0]: dict(zip(head, row, strict=True)) for row in rows}

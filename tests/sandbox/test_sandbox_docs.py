@@ -1,4 +1,4 @@
-"""docs/sandbox.md says what the sandbox does, and the sandbox stands on its own."""
+"""docs/use/sandbox.md says what the sandbox does, and the sandbox stands on its own."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from batchgen.sandbox.options import Options, list_options
 from batchgen.sandbox.rules import Picker, parse_rule, parse_script
 
 ROOT = Path(__file__).parents[2]
-DOCS = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs/use/sandbox.md").read_text(encoding="utf-8")
 
 
 def between(start: str, end: str) -> str:

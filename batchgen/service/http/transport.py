@@ -1,7 +1,7 @@
 """httpx's transport over asyncio and h11: a pool of connections that knows whether a byte has left.
 
 Why not httpx's own: its pool loses connections for good when requests are cancelled, is slow with many of
-them, and no exception of it says for sure that nothing was sent (docs/transport.md has the comparison).
+them, and no exception of it says for sure that nothing was sent (docs/how/transport.md has the comparison).
 """
 
 import asyncio

@@ -14,7 +14,6 @@ from pathlib import Path
 from batchgen.check.bulk.csv import quick_csv
 from batchgen.check.bulk.decide import Bulk, Terms
 from batchgen.check.bulk.hashing import content_hash, text_hash
-from batchgen.check.bulk.yaml import quick_yaml
 from batchgen.check.findings import Duplicates, Findings, Survey
 from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
 from batchgen.check.prices import PriceTable
@@ -112,10 +111,9 @@ class _Reading:
     def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
         """A manifest and its rows, the sure ones of a CSV file as sums."""
         manifest = open_manifest(path, self.options)
-        quick = {"csv": quick_csv, "yaml": quick_yaml}.get("" if self.options.select else _format(path))
-        if quick is None:
+        if self.options.select or _format(path) != "csv":
             return manifest, manifest.entries
-        return manifest, quick(path, manifest, Terms(self.options, self.prices, self.by, suspects))
+        return manifest, quick_csv(path, manifest, Terms(self.options, self.prices, self.by, suspects))
 
 
 def _format(path: Path | str) -> str:

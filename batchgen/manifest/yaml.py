@@ -3,8 +3,8 @@
 import codecs
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,9 @@ _NOT_YAML = re.compile("[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r") | {127})
 
 
-def read_yaml(
-    path: Path | str, manifest: Manifest, options: ReadOptions, *, late: bool | None = None
-) -> Iterator[Entry]:
-    """The jobs of a YAML manifest, expanded. Unreadable ends it. `late`: what `look_ahead` said."""
-    late = look_ahead(path, options) if late is None else late
-    defaults = _late_defaults(path, options) if late else None
+def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+    """The jobs of a YAML manifest, expanded. Unreadable ends it."""
+    defaults = _late_defaults(path, options) if look_ahead(path, options) else None
     yield from Walk(path, manifest, options, events(_stream(path, options))).jobs(defaults)
 
 
@@ -123,16 +120,12 @@ def job_mapping(builder: Builder, start: Any) -> Keyed:
 
 @dataclass(slots=True)
 class Walk:
-    """One walk through a manifest's events. `stop` may end it before the entry of a certain line."""
+    """One walk through a manifest's events."""
 
     path: Path | str
     manifest: Manifest
     options: ReadOptions
     builder: Builder
-    expander: Expander | None = None
-    stop: Callable[[int], bool] | None = None
-    stopped_at: int | None = None
-    seen: set[str] = field(default_factory=set)
     defaults: Keyed | None = None
 
     def jobs(self, defaults: Keyed | None) -> Iterator[Entry]:
@@ -154,11 +147,9 @@ class Walk:
                 "It needs a list of jobs under jobs:.",
                 line=1,
             )
-        if self.stopped_at is not None:
-            return
         build.next()  # DocumentEnd
         if type(event := build.next()) is not yaml.StreamEndEvent:
-            line = event.start_mark.line + build.base
+            line = event.start_mark.line + 1
             raise Unreadable(
                 "second_document",
                 'A second document starts here ("---").',
@@ -167,10 +158,11 @@ class Walk:
             )
 
     def _top(self) -> Iterator[Entry]:
-        build, seen = self.builder, self.seen
+        build = self.builder
+        seen: set[str] = set()
         while type(event := build.next()) is not yaml.MappingEndEvent:
             key = build.key(event)
-            line = event.start_mark.line + build.base
+            line = event.start_mark.line + 1
             if key in seen:
                 raise Unreadable("duplicate_key", f'The key "{key}" stands twice.', "Keep one of them.", line=line)
             seen.add(key)
@@ -178,8 +170,6 @@ class Walk:
             build.nodes = 0
             if key == "jobs" and type(value) is yaml.SequenceStartEvent:
                 yield from self._list()
-                if self.stopped_at is not None:
-                    return
             elif key == "defaults" and type(value) is yaml.MappingStartEvent:
                 self.defaults = job_mapping(build, value)
                 self._file_troubles()
@@ -216,17 +206,14 @@ class Walk:
             )
 
     def _list(self) -> Iterator[Entry]:
-        expander = self.expander or Expander(self.path, self.manifest, self.options, self.defaults)
+        expander = Expander(self.path, self.manifest, self.options, self.defaults)
         build = self.builder
         while type(event := build.next()) is not yaml.SequenceEndEvent:
             build.nodes = 0
-            line = event.start_mark.line + build.base
-            if self.stop is not None and self.stop(line):
-                self.stopped_at = line
-                return
             if type(event) is yaml.MappingStartEvent:
                 yield from expander.expand(job_mapping(build, event))
                 continue
+            line = event.start_mark.line + 1
             value = build.build(event)
             if not isinstance(value, Keyed):
                 raise Unreadable(

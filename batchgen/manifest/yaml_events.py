@@ -82,30 +82,26 @@ def scalar(text: str) -> Any:
 
 @dataclass(slots=True)
 class Builder:
-    """Builds one node after the other from an event stream; `raw` keeps a plain scalar's own text.
-
-    `base` is the number of the stream's first line in the file.
-    """
+    """Builds one node after the other from an event stream; `raw` keeps a plain scalar's own text."""
 
     events: Iterator[Any]
-    base: int = 1
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
     troubles: list[Trouble] = field(default_factory=list)
 
     def note(self, event: Any, code: str, message: str, hint: str) -> None:
         """Something is wrong, and reading can go on: a problem of the entry that is being built."""
-        self.troubles.append((event.start_mark.line + self.base, code, message, hint))
+        self.troubles.append((event.start_mark.line + 1, code, message, hint))
 
     def _refuse(self, event: Any, code: str, message: str, hint: str) -> Unreadable:
-        return Unreadable(code, message, hint, line=event.start_mark.line + self.base)
+        return Unreadable(code, message, hint, line=event.start_mark.line + 1)
 
     def next(self) -> Any:
         """The next event. Unreadable with line and column where it is not YAML."""
         try:
             return next(self.events)
         except yaml.MarkedYAMLError as error:
-            raise _syntax(error, self.base) from None
+            raise _syntax(error) from None
         except yaml.reader.ReaderError:
             message = "The file holds a character that YAML does not allow."
             raise Unreadable("bad_character", message, "Retype it.") from None
@@ -155,10 +151,10 @@ class Builder:
 
     def mapping(self, start: Any, depth: int = 0, raw: frozenset[str] | None = frozenset()) -> Keyed:
         """A mapping whose start was read. Values of the keys in `raw` keep their own text (None: all)."""
-        found = Keyed(start.start_mark.line + self.base)
+        found = Keyed(start.start_mark.line + 1)
         merged: list[Any] = []
         while type(event := self.next()) is not yaml.MappingEndEvent:
-            key, line = self.key(event), event.start_mark.line + self.base
+            key, line = self.key(event), event.start_mark.line + 1
             if key == "<<" and event.implicit[0]:
                 value = self.build(self.next(), depth + 1)
                 merged.extend(value if isinstance(value, list) else [value])
@@ -173,7 +169,7 @@ class Builder:
             for key in value:
                 if key not in found:
                     found[key] = value[key]
-                    found.lines[key] = start.start_mark.line + self.base
+                    found.lines[key] = start.start_mark.line + 1
         return found
 
     def key(self, event: Any) -> str:
@@ -213,21 +209,21 @@ _BUILDING = object()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def events(stream: IO[bytes] | bytes, base: int = 1) -> Builder:
+def events(stream: IO[bytes] | bytes) -> Builder:
     """A builder over the events of a stream, by the C parser where PyYAML has it."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Builder(yaml.parse(stream, Loader=loader), base)
+    return Builder(yaml.parse(stream, Loader=loader))
 
 
-def _syntax(error: yaml.MarkedYAMLError, base: int) -> Unreadable:
+def _syntax(error: yaml.MarkedYAMLError) -> Unreadable:
     mark = error.problem_mark or error.context_mark
-    line = mark.line + base if mark else None
+    line = mark.line + 1 if mark else None
     column = f" (column {mark.column + 1})" if mark else ""
     words = (error.problem or error.context or "").strip()
     if "nesting" in words:  # newer libyaml has a limit of its own, and may reach it while it looks ahead
         return Unreadable("too_deep", _TOO_DEEP, "Is it YAML?", line=line)
     if "quoted scalar" in (error.context or "") and "end of stream" in words and error.context_mark:
-        line = error.context_mark.line + base
+        line = error.context_mark.line + 1
         message = "A text in quotes starts here and never ends."
         return Unreadable("bad_yaml", message, "Close the quotes.", line=line)
     hint = "Check the indentation of that line and the one above it."

@@ -9,7 +9,6 @@ import pytest
 
 from batchgen.check.bulk.csv import quick_csv
 from batchgen.check.bulk.decide import Bulk, Terms
-from batchgen.check.bulk.yaml import quick_yaml
 from batchgen.check.identity import Suspects
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, find_manifests, jobs, survey
@@ -95,7 +94,7 @@ def test_several_manifests_add_up(tmp_path: Path) -> None:
 
 def test_plain_rows_never_take_the_careful_path(tmp_path: Path) -> None:
     """Or the quick pass would be quick for nothing."""
-    sheet, manifest = tmp_path / "m.csv", tmp_path / "m.yaml"
+    sheet = tmp_path / "m.csv"
     lines = [
         f'r{n},kie,m,image-to-video,"Eine Katze, grün {n}",https://a.example/{n}.png?w=2,5,16:9,x'
         for n in range(500)
@@ -103,19 +102,11 @@ def test_plain_rows_never_take_the_careful_path(tmp_path: Path) -> None:
     sheet.write_text(
         "id,provider,model,scene,prompt,image_input,options.duration,options.aspect_ratio,own\n" + "\n".join(lines)
     )
-    manifest.write_text(
-        "defaults: {provider: kie, model: m, scene: text-to-video}\njobs:\n"
-        + "".join(
-            f"- id: r{n}\n  prompt: 'Eine Katze, grün {n}'\n" + (f"  options:\n    seed: {n}\n" if n % 3 else "")
-            for n in range(500)
-        )
-    )
-    for path, quick in ((sheet, quick_csv), (manifest, quick_yaml)):
-        opened = open_manifest(path, ReadOptions())
-        found = list(quick(path, opened, Terms(ReadOptions(), PriceTable.load(), None, Suspects())))
-        assert not opened.problems
-        assert all(isinstance(each, Bulk) for each in found)
-        assert sum(each.rows for each in found if isinstance(each, Bulk)) == 500
+    opened = open_manifest(sheet, ReadOptions())
+    found = list(quick_csv(sheet, opened, Terms(ReadOptions(), PriceTable.load(), None, Suspects())))
+    assert not opened.problems
+    assert all(isinstance(each, Bulk) for each in found)
+    assert sum(each.rows for each in found if isinstance(each, Bulk)) == 500
 
 
 def test_validating_loads_neither_pandas_nor_the_network() -> None:

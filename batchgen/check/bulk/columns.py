@@ -38,13 +38,6 @@ _INK = (
     "[^\\x00-\\x20\\x7f-\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]",
     "[^\\x00-\\x20\\x7f]",
 )
-#: Characters of a YAML text that are no break, no control character and nothing special; in text and in ASCII.
-_WIDE = "\\x{a1}-\\x{2027}\\x{202a}-\\x{d7ff}\\x{e000}-\\x{fefe}\\x{ff00}-\\x{fffd}\\x{10000}-\\x{10ffff}"
-_SCALARS = tuple(
-    f'^(?:[A-Za-z0-9(/{wide}](?:[!-~{wide}]*[!-9;-~{wide}])?(?: [!"$-9;-~{wide}](?:[!-~{wide}]*[!-9;-~{wide}])?)*'
-    f"|\"[ !#-\\[\\]-~{wide}]*\"|'[ -&(-~{wide}]*')$"
-    for wide in (_WIDE, "")
-)
 _GARBLED = ("Ã", "â€", "ï»¿")
 
 
@@ -129,11 +122,6 @@ def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
     if b"?" in data:
         good &= ~texts.matches(_SIGNED)
     return empty | good
-
-
-def plain_scalars(texts: Texts) -> Flags:
-    """YAML scalars that are certain to be one on their line: plain words, or quoted without escapes."""
-    return texts.matches(_SCALARS[0] if texts.is_text else _SCALARS[1])
 
 
 def plain_ids(texts: Texts) -> Flags:

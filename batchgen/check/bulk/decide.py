@@ -25,7 +25,6 @@ from batchgen.check.tally import Key
 from batchgen.check.warnings import of_combination, prompt_limit
 from batchgen.manifest import ReadOptions, values
 from batchgen.manifest.columns import Column, Header
-from batchgen.manifest.yaml_events import scalar
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -88,18 +87,12 @@ class Gate:
             wanted += self.texts
         return [*wanted, self.by] if self.by is not None else wanted
 
-    def decide(
-        self, columns: Mapping[int, Texts], data: bytes, *, with_ids: bool, doubtful: Flags | None = None
-    ) -> Bulk | None:
+    def decide(self, columns: Mapping[int, Texts], data: bytes, *, with_ids: bool) -> Bulk | None:
         """The verdicts on a chunk: `columns` by their index, `data` the bytes that they came from.
 
-        `doubtful` rows are left to the careful path.
         None where the careful path must read all of it, or (`with_ids`) where a row has no id after all.
         """
-        look = _Look(self, columns, data)
-        if doubtful is not None:
-            look.sure &= ~doubtful
-        return look.verdict(with_ids)
+        return _Look(self, columns, data).verdict(with_ids)
 
     def combination(self, provider: str, model: str, scene: str, filled: int) -> tuple[bool, int, int]:
         """(sure, price, longest prompt) of rows with these three; bit i of `filled` is input i of _FILLED."""
@@ -129,8 +122,6 @@ def _option_hash(column: Column, text: str) -> int | None:
     try:
         if column.is_ratio and column.as_type == "text":
             values.refuse_time(text)
-        if column.as_type == "yaml":
-            return content_hash({"options": {column.key: text[1:-1] if text[0] in "\"'" else scalar(text)}})
         is_one = column.kind == "option"
         found = {column.key: values.typed(text, column.as_type)} if is_one else values.options(text)
     except values.BadValue:
@@ -237,7 +228,7 @@ class _Look:
         for column in checked:
             texts = self._columns[column.index]
             indexes, different = texts.dictionary()
-            if column.as_type in ("int", "yaml") and len(different) > FEW:
+            if column.as_type == "int" and len(different) > FEW:
                 self.sure &= columns.plain_integers(texts)
                 self._add(f"options.{column.key}:json", texts)
                 continue

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from batchgen.job import REQUEST_KEYS, RESULT_COLUMNS, Problem
 from batchgen.manifest.entry import Manifest, cell_name, shown
@@ -151,6 +152,7 @@ def _meant(name: str) -> str | None:
     return folded if folded in KNOWN else ALIASES.get(folded)
 
 
+@lru_cache(maxsize=10_000)  # rows that are objects ask again for each of their keys
 def near(name: str) -> str | None:
     """The known column that `name` is nearly, or None: `optons.duration` -> `options.duration`."""
     folded = _folded(name)

@@ -1,7 +1,7 @@
 """What did the answer mean: an HTTP answer -> Outcome of a POST, or Look at a task. Pure.
 
 All vendor words, envelopes and hiding places end here. `create` holds the table of a POST's outcomes,
-`status` the reading of a task, `urls` where videos hide, `complaint` and `words` how services say no.
+`task` the reading of a task, `urls` where videos hide, `signs` and `complaint` what structure says, `words` words.
 """
 
 from batchgen.service.reply.create import never, outcome

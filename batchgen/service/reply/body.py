@@ -123,7 +123,7 @@ def id_text(value: Any) -> str:
 
 
 def task_id_of(body: Any) -> str:
-    """The task id of an answer, or "". The top-level `id` wins over `data.id`."""
+    """The task id of an answer, or "". Whether others disagree with it, `signs.disagreeing_ids` says."""
     return next((found for place in ID_PLACES if (found := id_text(at(body, place)))), "")
 
 

@@ -75,19 +75,23 @@ class Complaint:
 
 
 def complaint_of(body: Any) -> Complaint | None:
-    """The error that `body` declares, or None.
+    """The error that `body` declares by its structure, or None: a sentence alone declares nothing.
 
-    An `error` (object or text), `errors`, `detail`, a `code` that is not fine, `success: false`, a numeric
-    `status` of 400 and more (problem+json), or `status: error` where nothing else of a task is told.
+    An `error` (object or text) or `errors`, a `code` that is not fine, `success: false`, a numeric `status` of
+    400 and more (problem+json), or `status: error` where nothing else of a task is told.
     """
+    return _gather(body) if isinstance(body, dict) and _declares(body) else None
+
+
+def spoken_complaint(body: Any) -> Complaint | None:
+    """The same for a question about a task, where nothing is bought: a sentence, `detail` or list is one, too."""
     if isinstance(body, list):
         return _gather({"errors": body}) if body else None
     if not isinstance(body, dict):
         return None
-    if _declares(body):
-        return _gather(body)
     lone = body.get("message") or body.get("msg")
-    return _gather(body) if isinstance(lone, str) and not task_id_of(body) else None
+    speaks = _full(body.get("detail")) or (isinstance(lone, str) and not task_id_of(body))
+    return _gather(body) if speaks or _declares(body) else None
 
 
 def error_text(body: Any) -> Complaint:
@@ -100,7 +104,7 @@ def error_text(body: Any) -> Complaint:
 def _declares(body: dict[str, Any]) -> bool:
     data = unfolded(body.get("data"))
     inner = data.get("error") if isinstance(data, dict) else None
-    if any(_full(body.get(key)) for key in ("error", "errors", "detail")) or _full(inner):
+    if any(_full(body.get(key)) for key in ("error", "errors")) or _full(inner):
         return True
     if any(_denies(body.get(key)) for key in ("success", "ok")):
         return True

@@ -1,9 +1,11 @@
 """The answer to a POST -> Outcome: the one table of what is known after an attempt.
 
-Tried in this order: a live task under an error status, words about keys and credits, the body's own error, the
-status. Whatever is not in the table is in doubt: a doubt costs a person a look, a mistake costs money.
+Structure first, words last: what a body says by its structure (`signs`: yes; `complaint`: no) is looked at before a
+word of it is read, and words only tell the kind of a declared no. Whatever is not in the table is in doubt: a doubt
+costs a person a look, a mistake costs money.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,23 +24,12 @@ from batchgen.service.reply.body import (
 )
 from batchgen.service.reply.complaint import Complaint, complaint_of, error_text
 from batchgen.service.reply.echo import texts_of
+from batchgen.service.reply.signs import disagreeing_ids, says_yes
 
 #: Statuses by which a service says that it did not do what was asked.
 REJECTED = frozenset({400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431})
 #: Cloudflare's statuses for an origin that it never reached.
 UNREACHED = frozenset({521, 523, 525, 526})
-#: Words, and where they stand, by which a body is a task that the service works on.
-_LIVE_WORDS = frozenset(
-    {
-        "pending", "queued", "queuing", "in queue", "waiting", "submitted", "created", "starting",
-        "processing", "running", "generating", "in progress", "success",
-    }
-)  # fmt: skip
-_LIVE_PLACES: tuple[tuple[str | int, ...], ...] = tuple(
-    (*layer, key)
-    for layer in ((), ("data",), ("data", 0), ("task",), ("data", "task"))
-    for key in ("status", "state", "task_status")
-)
 
 
 def never(_task_id: str) -> bool:
@@ -60,11 +51,11 @@ def outcome(
         return _of_2xx(answer, known_id, sent)
     if 500 <= status <= 599:
         return _of_5xx(answer)
-    if _is_live_task(parsed_or_none(answer.body)):
+    body = parsed_or_none(answer.body)
+    if says_yes(body):
         if status == 409 and idempotent:
             return _of_repeat(answer, known_id)
-        said = "an error status with a task in the body"
-        return _told(answer, OutcomeKind.IN_DOUBT, "contradiction", said)
+        return _contradiction(answer, body, f"HTTP {status} beside a body that says yes")
     if 400 <= status <= 499:
         return _of_4xx(answer, known_id, idempotent, sent)
     if status in (307, 308):
@@ -78,17 +69,24 @@ def _of_2xx(answer: Answer, known_id: Callable[[str], bool], sent: bytes) -> Out
         body = parse(answer.body)
     except Unreadable as why:
         return _unreadable(answer, why)
-    task_id = task_id_of(body)
     complaint = complaint_of(body)
     if complaint is not None:
-        if task_id:
-            return _told(answer, OutcomeKind.IN_DOUBT, "error_with_id", complaint.message)
+        if says_yes(body):
+            return _contradiction(answer, body, complaint.message)
         complaint = complaint.without_echo(texts_of(sent))
         return _by_words(answer, complaint) or _of_body_error(answer, complaint)
-    task_id = task_id or request_id_of(body)
+    task_id = task_id_of(body) or request_id_of(body)
     if not task_id:
-        return _told(answer, OutcomeKind.IN_DOUBT, "no_id", "the answer holds no task id")
+        words_of_it = error_text(body).message
+        said = "the answer holds no task id" + (f', and says "{words_of_it}"' if words_of_it else "")
+        return _told(answer, OutcomeKind.IN_DOUBT, "no_id", said)
     return _accepted(answer, body, task_id, known_id)
+
+
+def _contradiction(answer: Answer, body: Any, said: str) -> Outcome:
+    """A yes and a no in one answer: only a person can tell what the service did."""
+    code = "error_with_id" if 200 <= answer.status <= 299 and task_id_of(body) else "contradiction"
+    return _told(answer, OutcomeKind.IN_DOUBT, code, said)
 
 
 def _of_body_error(answer: Answer, complaint: Complaint) -> Outcome:
@@ -108,6 +106,9 @@ def _accepted(answer: Answer, body: Any, task_id: str, known_id: Callable[[str],
     if not answer.framed:
         said = "the answer's end can't be told from a cut"
         return _told(answer, OutcomeKind.IN_DOUBT, "unframed", said)
+    if rivals := disagreeing_ids(body):
+        said = f"the answer names more than one id: {', '.join(one_line(rival, 100) for rival in rivals[:5])}"
+        return _told(answer, OutcomeKind.IN_DOUBT, "two_ids", said)
     if known_id(task_id):
         said = f"the service gave the task id {one_line(task_id, 100)}, which another attempt already has"
         return _told(answer, OutcomeKind.IN_DOUBT, "known_id", said)
@@ -167,10 +168,9 @@ def _of_5xx(answer: Answer) -> Outcome:
     status = answer.status
     body = parsed_or_none(answer.body)
     message = error_text(body).message or _page_text(answer)
-    no_task = isinstance(body, dict) and not task_id_of(body) and not _is_live_task(body)
-    if status == 503 and no_task and _says_when(answer):
+    if status == 503 and isinstance(body, dict) and not says_yes(body) and _says_when(answer):
         return _told(answer, OutcomeKind.THROTTLED, "http_503", message, throttle="unavailable")
-    if status in UNREACHED and made_by_cloudflare(answer):
+    if status in UNREACHED and made_by_cloudflare(answer) and not says_yes(body):
         return _told(answer, OutcomeKind.NOT_SENT, f"http_{status}", message)
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", message)
 
@@ -194,16 +194,6 @@ def _kind(complaint: Complaint) -> str:
     if complaint.says(words.AT_ONCE_HINT):
         return "concurrency"
     return complaint.throttle or ""
-
-
-def _is_live_task(body: Any) -> bool:
-    """A body that is a task and no error: under an error status the two contradict each other."""
-    if not (task_id_of(body) or request_id_of(body)) or complaint_of(body) is not None:
-        return False
-    if at(body, ("object",)) == "video.generation.task":
-        return True
-    said = (at(body, place) for place in _LIVE_PLACES)
-    return any(isinstance(word, str) and words.plain(word) in _LIVE_WORDS for word in said)
 
 
 def made_by_cloudflare(answer: Answer) -> bool:
@@ -232,11 +222,14 @@ def edge_made(answer: Answer) -> bool:
 
 
 def charged_credits_of(body: Any) -> int | None:
-    """The `costCredits` of the documented envelope: this service's credits, unlike `creditsUsed`."""
+    """The `costCredits` of the documented envelope: this service's credits, unlike `creditsUsed`.
+
+    A credit is the smallest amount: a part of one counts as one, so that no more is charged than is booked.
+    """
     for place in (("costCredits",), ("data", "costCredits")):
         amount = at(body, place)
-        if isinstance(amount, int | float) and not isinstance(amount, bool) and amount in range(10**9):
-            return int(amount)
+        if isinstance(amount, int | float) and not isinstance(amount, bool) and 0 <= amount < 10**9:
+            return math.ceil(amount)
     return None
 
 

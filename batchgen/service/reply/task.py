@@ -12,7 +12,6 @@ from typing import Any
 from batchgen.job import WHOLE_CHARGE, Answer, Look, State, TaskStatus, Trouble
 from batchgen.service.reply import words
 from batchgen.service.reply.body import (
-    ID_PLACES,
     Unreadable,
     at,
     id_text,
@@ -21,23 +20,11 @@ from batchgen.service.reply.body import (
     parsed_or_none,
     unfolded,
 )
-from batchgen.service.reply.complaint import Complaint, complaint_of, error_text
+from batchgen.service.reply.complaint import Complaint, error_text, spoken_complaint
 from batchgen.service.reply.create import charged_credits_of, edge_made
+from batchgen.service.reply.signs import names_another, narrowed
 from batchgen.service.reply.urls import video_urls_of
 
-_VOCABULARY = {
-    State.QUEUED: "pending queued queueing queuing in_queue waiting submitted created starting preparing"
-    " not_start not_started accepted scheduled throttled suspended staged initiated",
-    State.RUNNING: "processing in_progress inprogress running generating dreaming rendering uploading"
-    " retrying started active",
-    State.SUCCEEDED: "success succeed succeeded completed complete done finished ok ready",
-    State.FAILED: "fail failed failure error errored rejected nsfw moderated blocked timeout timed_out"
-    " create_task_failed generate_failed",
-    State.CANCELLED: "cancel canceled cancelled aborted deleted revoked",
-    State.EXPIRED: "expired",
-}
-#: Every status word that is understood, in one spelling, and what it means.
-MEANING = {word: state for state, line in _VOCABULARY.items() for word in line.split()}
 _BAD_ENDS = (State.FAILED, State.CANCELLED, State.EXPIRED)
 #: Keys under which a refund is stated, without their capitals, lines and blanks.
 _REFUND_KEYS = frozenset(
@@ -83,9 +70,10 @@ def is_the_service(answer: Answer) -> bool:
 
 
 def _of_body(answer: Answer, body: Any, task_id: str) -> Look:
-    if _is_of_another(body, task_id):
+    body = narrowed(body, task_id)
+    if names_another(body, task_id):
         return _trouble(answer, Trouble.ERROR, error_text({}), "the answer is about another task")
-    complaint = complaint_of(body)
+    complaint = spoken_complaint(body)
     status = _task_status(body)
     if status.word or status.video_urls:
         return Look(status=status, http_status=answer.status, headers=answer.headers)
@@ -97,13 +85,6 @@ def _of_body(answer: Answer, body: Any, task_id: str) -> Look:
         return _trouble(answer, Trouble.REFUSED, complaint)
     throttled = complaint.throttle is not None
     return _trouble(answer, Trouble.THROTTLED if throttled else Trouble.ERROR, complaint)
-
-
-def _is_of_another(body: Any, task_id: str) -> bool:
-    """The documented `id` or `data.id` stands there, and no id of the answer is ours."""
-    if not any(id_text(at(body, place)) for place in (("id",), ("data", "id"))):
-        return False
-    return task_id not in {id_text(at(body, place)) for place in ID_PLACES}
 
 
 def _task_status(body: Any) -> TaskStatus:
@@ -162,7 +143,7 @@ def meaning_of(word: str) -> State | None:
     >>> meaning_of("In-Progress").value
     'running'
     """
-    return MEANING.get(re.sub(r"[\s\-]+", "_", word.strip().casefold()))
+    return words.MEANING.get(re.sub(r"[\s\-]+", "_", word.strip().casefold()))
 
 
 def _settle(states: set[State], *, has_urls: bool, has_error: bool) -> State | None:

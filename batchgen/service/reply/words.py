@@ -6,11 +6,33 @@ Sources: the ShipAny template, EvoLink, kie.ai, kinovi, AceDataCloud, fal, Repli
 
 import re
 
+from batchgen.job import State
+
 
 def plain(text: str) -> str:
     """The form in which words are compared: `INSUFFICIENT_QUOTA` and "Insufficient quota" are one."""
     return re.sub(r"[\s_\-]+", " ", text[:4000]).strip().lower()
 
+
+_VOCABULARY = {
+    State.QUEUED: "pending queued queueing queuing in_queue waiting submitted created starting preparing"
+    " not_start not_started accepted scheduled throttled suspended staged initiated",
+    State.RUNNING: "processing in_progress inprogress running generating dreaming rendering uploading"
+    " retrying started active",
+    State.SUCCEEDED: "success succeed succeeded completed complete done finished ok ready",
+    State.FAILED: "fail failed failure error errored rejected nsfw moderated blocked timeout timed_out"
+    " create_task_failed generate_failed",
+    State.CANCELLED: "cancel canceled cancelled aborted deleted revoked",
+    State.EXPIRED: "expired",
+}
+#: Every status word that is understood, in one spelling (`in_queue`), and what it means.
+MEANING = {word: state for state, line in _VOCABULARY.items() for word in line.split()}
+#: Those, in `plain` form, of a task that the service has taken: it waits, runs, or has its video already.
+ALIVE = frozenset(
+    plain(word)
+    for word, state in MEANING.items()
+    if state in (State.QUEUED, State.RUNNING, State.SUCCEEDED) and word not in ("throttled", "suspended")
+)
 
 #: No credits, in words that can mean nothing else.
 NO_CREDITS = re.compile(

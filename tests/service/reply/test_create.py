@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from batchgen.job import Answer, OutcomeKind
 from batchgen.service.reply import outcome
+from batchgen.service.reply.complaint import complaint_of
+from batchgen.service.reply.signs import says_yes
 
 CASES = cases(Path(__file__).parent / "answers" / "create")
 NEVER_FOR_5XX = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.REFUSED}
@@ -64,7 +66,8 @@ scalars = st.one_of(
 )  # fmt: skip
 keys = st.sampled_from(
     ["id", "data", "task_id", "taskId", "request_id", "error", "errors", "detail", "code", "message", "msg",
-     "success", "status", "object", "costCredits", "taskInfo", "output", "task", "result", "title", "type"]
+     "success", "status", "object", "costCredits", "taskInfo", "output", "task", "result", "title", "type", "ok",
+     "job_id", "uuid", "generation_id", "state", "base_resp", "status_code"]
 )  # fmt: skip
 bodies = st.recursive(
     scalars,
@@ -114,6 +117,9 @@ def test_the_laws_of_the_table_hold_for_any_json(
         assert said.kind is OutcomeKind.IN_DOUBT
     if said.kind is not OutcomeKind.ACCEPTED:
         assert said.task_id == ""
+    if said.kind in (OutcomeKind.THROTTLED, OutcomeKind.REFUSED, OutcomeKind.REJECTED):
+        assert status >= 300 or complaint_of(body) is not None, "a no that nothing declares"
+        assert not says_yes(body), "a yes that became a no"
     assert "\n" not in said.message
 
 

@@ -142,6 +142,7 @@ class Video:
     sha256: str
     trouble: str = ""
     purchase_no: int = 1
+    model: str = ""
 
 
 _NOTHING = ("", 0, "", "")
@@ -155,7 +156,7 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
     """
     query = (
         sa.select(
-            task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, attempt.c.purchase_no,
+            task.c.task_no, task.c.task_id, task.c.video_urls, job.c.job_id, job.c.model, attempt.c.purchase_no,
             ((task.c.video_urls == "[]") & (job.c.state == State.SUCCEEDED.value)
              & (task.c.task_no == task_of_job())).label("asks"),
         )
@@ -179,7 +180,7 @@ def videos_page(connection: sa.Connection, after: int, size: int) -> tuple[list[
             have = on_disk.get((one.task_no, n))
             path, size, sha256, trouble = (have.path, have.bytes, have.sha256, have.trouble) if have else _NOTHING
             task_ = (one.task_no, one.task_id, one.job_id)
-            found.append(Video(*task_, n, url, path, size, sha256, trouble, one.purchase_no))
+            found.append(Video(*task_, n, url, path, size, sha256, trouble, one.purchase_no, one.model))
     return found, numbers[-1]
 
 

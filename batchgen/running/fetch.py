@@ -39,7 +39,7 @@ class Fetcher:
         out: Path,
         *,
         download: Callable[[str, Path], Awaitable[Downloaded]],
-        ask: Callable[[str], Awaitable[Look]],
+        ask: Callable[[str, str], Awaitable[Look]],
         settings: FetchSettings,
     ) -> None:
         self._ledger = ledger
@@ -133,7 +133,7 @@ class Fetcher:
 
     async def _named_by_now(self, video: Video) -> list[Video]:
         """The videos of a task that had named none when it ended: the service is asked once more."""
-        look = await self._ask(video.task_id)
+        look = await self._ask(video.task_id, video.model)
         urls = look.status.video_urls if look.status is not None else ()
         if look.status is not None and urls:
             await self._note_urls(video.task_no, look.status)
@@ -150,7 +150,7 @@ class Fetcher:
         except DownloadError as error:
             if error.kind != "gone":
                 raise
-            look = await self._ask(video.task_id)
+            look = await self._ask(video.task_id, video.model)
             if look.status is None or len(look.status.video_urls) < video.n:
                 raise
             await self._note_urls(video.task_no, look.status)

@@ -31,7 +31,7 @@ URL_LIFE = 86400.0
 class PollApi(Protocol):
     """What polling needs of the service."""
 
-    async def task(self, task_id: str) -> Look: ...
+    async def task(self, task_id: str, model: str) -> Look: ...
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class Poller:
         watched = self._watched.get(task_id)
         if watched is None:
             return
-        look = await self._api.task(task_id)
+        look = await self._api.task(task_id, watched.task.model)
         if self._watched.get(task_id) is not watched:  # given up meanwhile: the next run looks again
             return
         now = self._board.clock.now()

@@ -133,7 +133,7 @@ class Drive:
         if video and self._course.download:
             for n, url in enumerate(status.video_urls, start=1):
                 known = (task.task_no, task.task_id, task.job_id, n, url, "", 0, "")
-                self.fetcher.add(Video(*known, purchase_no=task.purchase_no))
+                self.fetcher.add(Video(*known, purchase_no=task.purchase_no, model=task.model))
 
     def interrupt(self) -> None:
         """Ctrl-C once: no POST begins any more, what was sent is seen to its end."""

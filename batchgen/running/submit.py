@@ -5,17 +5,18 @@ refused it in its own words. Whatever else happens is in doubt, and stays with a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from batchgen.errors import LedgerWriteError, Stop
-from batchgen.job import Outcome, OutcomeKind, request_body
+from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import Attempt, CapReached, Ledger
 from batchgen.ledger.rows import Pending
 from batchgen.running.outcomes import HALTED, Lessons, refusal
 from batchgen.running.pacing import Lead, SubmitPacer
 from batchgen.running.state import Board, sleep_or
+from batchgen.service.dialects import Call
 
 #: Seconds before a doubt is asked again, where the service honours Idempotency-Key.
 ASK_AGAIN_AFTER = (1.0, 4.0, 15.0)
@@ -28,7 +29,9 @@ class Halted(Exception):
 class SubmitApi(Protocol):
     """What submitting needs of the service."""
 
-    async def submit(self, body: bytes, idempotency_key: str, before_send: Callable[[], Any]) -> Outcome: ...
+    def create(self, request: Mapping[str, Any]) -> Call: ...
+
+    async def submit(self, call: Call, idempotency_key: str, before_send: Callable[[], Any]) -> Outcome: ...
 
     async def probe(self) -> bool: ...
 
@@ -73,13 +76,15 @@ class Submitter:
         attempt: Attempt | None = None
         clock, ticket = self._board.clock, permit.ticket
         began = clock.now()
-        body, key = request_body(job.request), self._ledger.idempotency_key(job)
+        call, key = self._api.create(job.request), self._ledger.idempotency_key(job)
 
         async def before_send() -> None:
             nonlocal attempt
             if not self._board.may_leave:
                 raise Halted
-            new = self._ledger.new_attempt(job, body, now=clock.wall(), post_timeout=self._post_timeout, key=key)
+            new = self._ledger.new_attempt(
+                job, call.body, now=clock.wall(), post_timeout=self._post_timeout, key=key
+            )
             await self._ledger.begin(new)
             attempt = new
             await self._hold(began, permit.leave_at)
@@ -88,7 +93,7 @@ class Submitter:
             self._pacer.left(clock.now(), ticket)
 
         try:
-            outcome = await self._api.submit(body, key, before_send)
+            outcome = await self._api.submit(call, key, before_send)
         except Halted:
             if attempt is None:
                 self._lessons.not_begun(ticket)
@@ -106,7 +111,7 @@ class Submitter:
             self._lessons.no_connection(job, outcome, ticket)
             return job
         if self._idempotent:
-            outcome = await self._ask_again(attempt, outcome)
+            outcome = await self._ask_again(call, attempt, outcome)
         if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
             self._board.stop(Stop.REFUSED, refusal(outcome))
         return await self._settle(job, attempt, outcome, ticket)
@@ -139,7 +144,7 @@ class Submitter:
 
     # -- a service that honours Idempotency-Key ------------------------------------------------------------
 
-    async def _ask_again(self, attempt: Attempt, outcome: Outcome) -> Outcome:
+    async def _ask_again(self, call: Call, attempt: Attempt, outcome: Outcome) -> Outcome:
         """The same attempt once more, with the same key and bytes: such a service answers what it did before.
 
         Only where the service is configured to honour the key. `not_after` moves first, durably: until then
@@ -151,7 +156,7 @@ class Submitter:
             await asyncio.sleep(pause)
             while (wait := self._pacer.wait(self._board.clock.now())) and self._board.submitting:
                 await sleep_or(self._board.stopped, wait)
-            answer = await self._once_more(attempt)
+            answer = await self._once_more(call, attempt)
             if answer is None:
                 return outcome
             if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
@@ -161,7 +166,7 @@ class Submitter:
                 outcome = answer
         return outcome
 
-    async def _once_more(self, attempt: Attempt) -> Outcome | None:
+    async def _once_more(self, call: Call, attempt: Attempt) -> Outcome | None:
         """None: it did not leave. It counts for the pace, like any POST."""
 
         async def extend() -> None:
@@ -173,7 +178,7 @@ class Submitter:
 
         ticket = self._pacer.begin(self._board.clock.now())
         try:
-            answer = await self._api.submit(attempt.body, attempt.idempotency_key, extend)
+            answer = await self._api.submit(call, attempt.idempotency_key, extend)
         except (LedgerWriteError, Halted):
             self._lessons.not_begun(ticket)
             return None

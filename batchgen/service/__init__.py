@@ -1,6 +1,6 @@
-"""The border to HTTP: submit a job, ask for a task. The only part that imports httpx.
+"""The border to HTTP: submit a job, ask for a task, in a service's dialect. The only part that imports httpx.
 
-A POST either did not leave (NOT_SENT), or was answered (`reply.outcome` judges the answer), or is in doubt.
+A POST either did not leave (NOT_SENT), or was answered (the dialect judges the answer), or is in doubt.
 The line is the moment when `before_send` has returned: it is awaited when the connection stands, and nothing
 is written before.
 """
@@ -8,14 +8,15 @@ is written before.
 import asyncio
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import httpx
 
 from batchgen import __version__
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
 from batchgen.service import reply
+from batchgen.service.dialects import GATEWAY, Call, service_of
 from batchgen.service.http.dial import NotConnected, Origin
 from batchgen.service.http.transport import Exchange, Reply, Transport, evidence_of
 from batchgen.service.secret import Secret
@@ -35,17 +36,19 @@ class _BadAnswer(Exception):
 
 
 class Api:
-    """The service at `base_url`, for one run (one event loop).
+    """The service at `base_url`, for one run (one event loop), spoken to in the dialect of `service`.
 
     Deadlines in seconds, from the first byte sent to the last one received. `idempotent` says that the
-    service is configured to honour Idempotency-Key. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.
+    service is configured to honour Idempotency-Key. Without a key none is sent (a service on this machine).
+    HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.
     """
 
     def __init__(
         self,
         base_url: str,
-        key: Secret,
+        key: Secret | None,
         *,
+        service: str = GATEWAY,
         post_timeout: float = 120.0,
         poll_timeout: float = 90.0,
         connect_timeout: float = 10.0,
@@ -53,6 +56,8 @@ class Api:
         idempotent: bool = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        self._service = service_of(service)
+        self._dialect = self._service.dialect
         url = httpx.URL(base_url)
         self._origin = Origin.of(url)
         self._path = url.raw_path.rstrip(b"/")
@@ -66,18 +71,23 @@ class Api:
             (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"identity"),
         ]
+        if key is not None:
+            self._headers.append((b"Authorization", f"{self._service.auth} {key.reveal()}".encode("ascii")))
         # Two pools: slow polls must never take the connections of submissions.
         self._posts, self._gets = (
             Transport(max_connections=max_connections, connect_timeout=connect_timeout, ssl_context=ssl_context)
             for _ in range(2)
         )
 
+    def create(self, request: Mapping[str, Any]) -> Call:
+        """The POST for a job, as it will leave."""
+        return self._dialect.create(request)
+
     async def submit(
         self,
-        body: bytes,
+        call: Call,
         idempotency_key: str,
         before_send: Callable[[], Awaitable[None]],
-        known_id: Callable[[str], bool] = reply.never,
     ) -> Outcome:
         """Send one POST and say what is known after it.
 
@@ -92,24 +102,13 @@ class Api:
             await before_send()
             begun = True
 
-        exchange = Exchange(
-            b"POST",
-            self._origin,
-            self._path + b"/v1/videos/generations",
-            [
-                *self._headers,
-                (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii")),
-                (b"Content-Type", b"application/json"),
-                (b"Content-Length", b"%d" % len(body)),
-                (b"Idempotency-Key", idempotency_key.encode("ascii")),
-            ],
-            body,
-            before_send=begin,
-            deadline=self._post_timeout,
-        )
+        headers = [*_encoded(call), (b"Content-Length", b"%d" % len(call.body))]
+        if self._service.idempotency == "header":
+            headers.append((b"Idempotency-Key", idempotency_key.encode("ascii")))
+        exchange = self._exchange(call, headers, begin, self._post_timeout)
         try:
             answer = await self._answer(await self._posts.open(exchange))
-            return reply.outcome(answer, known_id=known_id, idempotent=self._idempotent, sent=body)
+            return self._dialect.created(answer, call, idempotent=self._idempotent)
         except NotConnected as exc:
             return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
         except (Exception, asyncio.CancelledError) as exc:
@@ -117,21 +116,24 @@ class Api:
                 raise
             return self._in_doubt(exc)
 
-    async def task(self, task_id: str) -> Look:
+    async def task(self, task_id: str, model: str = "") -> Look:
         """What the service says of a task; trouble on the way is a Look too, never an exception."""
-        place = quote(task_id, safe="") if task_id.strip(".") else task_id.replace(".", "%2E")
+        answers: list[Answer] = []
         try:
-            answer = await self._get(place)
+            for call in self._dialect.ask(task_id, model):
+                answers.append(await self._get(call))
+                if (look := self._dialect.asked(answers, task_id)) is not None:
+                    return look
         except NotConnected as exc:
             return Look(trouble=Trouble.AWAY, message=str(exc))
         except (httpx.HTTPError, _BadAnswer) as exc:
             return Look(trouble=Trouble.ERROR, message=str(exc))
-        return reply.look(answer, task_id)
+        return Look(trouble=Trouble.ERROR, message="the service's answer says nothing of the task")
 
     async def probe(self) -> bool:
         """Does the service itself answer? A GET of a task that nobody has."""
         try:
-            return reply.is_the_service(await self._get("batchgen-probe"))
+            return reply.is_the_service(await self._get(self._dialect.ask("batchgen-probe", "")[0]))
         except (httpx.HTTPError, _BadAnswer):
             return False
 
@@ -139,15 +141,27 @@ class Api:
         await self._posts.aclose()
         await self._gets.aclose()
 
-    async def _get(self, place: str) -> Answer:
-        exchange = Exchange(
-            b"GET",
-            self._origin,
-            self._path + b"/v1/tasks/" + place.encode("ascii"),
-            [*self._headers, (b"Authorization", b"Bearer " + self._key.reveal().encode("ascii"))],
-            deadline=self._poll_timeout,
+    async def _get(self, call: Call) -> Answer:
+        return await self._answer(
+            await self._gets.open(self._exchange(call, _encoded(call), None, self._poll_timeout))
         )
-        return await self._answer(await self._gets.open(exchange))
+
+    def _exchange(
+        self,
+        call: Call,
+        headers: list[tuple[bytes, bytes]],
+        before_send: Callable[[], Awaitable[None]] | None,
+        deadline: float,
+    ) -> Exchange:
+        return Exchange(
+            call.method.encode("ascii"),
+            self._origin,
+            self._path + call.path.encode("ascii"),
+            [*self._headers, *headers],
+            call.body,
+            before_send=before_send,
+            deadline=deadline,
+        )
 
     async def _answer(self, received: Reply) -> Answer:
         """Read an answer whole. Raises httpx's exceptions, or _BadAnswer for one that can't be used."""
@@ -155,20 +169,29 @@ class Api:
         if not is_whole:
             raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", body)
         headers = {
-            name.decode("latin-1"): self._key.redacted(value.decode("latin-1"))
-            for name, value in received.head.headers
+            name.decode("latin-1"): self._redacted(value.decode("latin-1")) for name, value in received.head.headers
         }
         content = _unpacked(body, headers.get("content-encoding", ""))
-        return Answer(received.head.status_code, headers, self._key.redacted_bytes(content), received.framed)
+        return Answer(received.head.status_code, headers, self._redacted_bytes(content), received.framed)
 
     def _in_doubt(self, exc: BaseException) -> Outcome:
         evidence = exc.evidence if isinstance(exc, _BadAnswer) else evidence_of(exc)
         return Outcome(
             OutcomeKind.IN_DOUBT,
             code=_doubt_code(exc, has_answer=bool(evidence)),
-            message=self._key.redacted(str(exc)) or type(exc).__name__,
-            evidence=self._key.redacted_bytes(evidence)[:EVIDENCE_LIMIT],
+            message=self._redacted(str(exc)) or type(exc).__name__,
+            evidence=self._redacted_bytes(evidence)[:EVIDENCE_LIMIT],
         )
+
+    def _redacted(self, text: str) -> str:
+        return text if self._key is None else self._key.redacted(text)
+
+    def _redacted_bytes(self, data: bytes) -> bytes:
+        return data if self._key is None else self._key.redacted_bytes(data)
+
+
+def _encoded(call: Call) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in call.headers]
 
 
 def _doubt_code(exc: BaseException, *, has_answer: bool) -> str:

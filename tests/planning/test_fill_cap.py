@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from till import Till, accepted, job, outcome
@@ -15,6 +16,7 @@ from batchgen.running.outcomes import Lessons
 from batchgen.running.pacing import Away, Failures, MaxFailures, Rate, SubmitPacer
 from batchgen.running.state import Board
 from batchgen.running.submit import Submitter
+from batchgen.service.dialects import Call, service_of
 
 NAMES = [f"j{n}" for n in range(1, 7)]
 
@@ -27,8 +29,11 @@ class Service:
         self.heard = {name: asyncio.Event() for name in NAMES}
         self.sent: list[str] = []
 
-    async def submit(self, body: bytes, key: str, before_send: Callable[[], Awaitable[None]]) -> Outcome:
-        name = next(one for one in NAMES if f'of {one}"'.encode() in body)
+    def create(self, request: dict[str, Any]) -> Call:
+        return service_of("gateway").dialect.create(request)
+
+    async def submit(self, call: Call, key: str, before_send: Callable[[], Awaitable[None]]) -> Outcome:
+        name = next(one for one in NAMES if f'of {one}"'.encode() in call.body)
         if other := self.before.get(name):
             await self.heard[other].wait()
         try:

@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from fault_server import (
@@ -31,9 +32,11 @@ from fault_server import (
 
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.service import Api
+from batchgen.service.dialects import Call
 from batchgen.service.secret import Secret
 
 BODY = b'{"provider": "kie", "prompt": "a glass city"}'
+CALL = Call("POST", "/v1/videos/generations", BODY, (("Content-Type", "application/json"),))
 TASK = b'{"id":"task_12345","object":"video.generation.task","status":"pending"}'
 KEY = "sk-canary-0123456789"
 
@@ -52,7 +55,7 @@ async def post(
 ) -> Outcome:
     client = api(url, **settings)
     try:
-        return await client.submit(body, "key-1", before)
+        return await client.submit(replace(CALL, body=body), "key-1", before)
     finally:
         await client.aclose()
 
@@ -152,9 +155,9 @@ def test_no_free_connection_is_not_sent() -> None:
     async def scenario() -> Outcome:
         async with FaultServer(then(read_request, hang)) as server:
             client = api(server.url, max_connections=1, connect_timeout=0.4, post_timeout=1.0)
-            first = asyncio.create_task(client.submit(BODY, "key-1", nothing))
+            first = asyncio.create_task(client.submit(CALL, "key-1", nothing))
             await server.arrived.acquire()
-            outcome = await client.submit(BODY, "key-2", nothing)
+            outcome = await client.submit(CALL, "key-2", nothing)
             await first
             await client.aclose()
             return outcome
@@ -174,10 +177,10 @@ def test_what_before_send_raises_passes_unchanged_and_nothing_is_sent() -> None:
         async with FaultServer(serve(http("200 OK", TASK))) as server:
             client = api(server.url)
             with pytest.raises(Refused):
-                await client.submit(BODY, "key-1", refuse)
+                await client.submit(CALL, "key-1", refuse)
             await asyncio.sleep(0.02)
             assert server.bytes_seen == 0
-            outcome = await client.submit(BODY, "key-1", nothing)
+            outcome = await client.submit(CALL, "key-1", nothing)
             assert outcome.kind is OutcomeKind.ACCEPTED
             await client.aclose()
         return server
@@ -420,14 +423,14 @@ def test_a_connection_that_ended_while_idle_is_noticed_before_the_begin() -> Non
             each(then(read_request, send(http("200 OK", TASK)), fin), serve(http("200 OK", TASK)))
         ) as server:
             client = api(server.url)
-            assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
+            assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             connections_at_begin = []
 
             async def note() -> None:
                 connections_at_begin.append(server.connections)
 
             await asyncio.sleep(0.02)
-            assert (await client.submit(BODY, "key-2", note)).kind is OutcomeKind.ACCEPTED
+            assert (await client.submit(CALL, "key-2", note)).kind is OutcomeKind.ACCEPTED
             assert server.connections == 2
             await client.aclose()
 
@@ -442,7 +445,7 @@ def test_a_post_takes_no_connection_that_was_idle_for_long(monkeypatch: pytest.M
             client = api(server.url)
             for pause in (0.0, 0.0, 0.1, 0.0):
                 await asyncio.sleep(pause)
-                assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
+                assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             await client.aclose()
         return server
 
@@ -457,7 +460,7 @@ def test_bytes_that_follow_an_answer_are_not_taken_for_the_next_one() -> None:
         async with FaultServer(each(then(read_request, send(forged), hang), serve(http("200 OK", TASK)))) as server:
             client = api(server.url)
             for _ in range(2):
-                outcome = await client.submit(BODY, "key-1", nothing)
+                outcome = await client.submit(CALL, "key-1", nothing)
                 assert outcome.task_id == "task_12345"
             assert server.connections == 2
             await client.aclose()

@@ -28,11 +28,13 @@ from fault_server import (
 from batchgen import __version__
 from batchgen.job import Outcome, OutcomeKind, State, Trouble
 from batchgen.service import Api
+from batchgen.service.dialects import Call
 from batchgen.service.http.dial import NotConnected
 from batchgen.service.http.transport import Transport
 from batchgen.service.secret import Secret
 
 BODY = b'{"prompt": "a glass city"}'
+CALL = Call("POST", "/v1/videos/generations", BODY, (("Content-Type", "application/json"),))
 TASK = b'{"id":"task_12345","status":"pending"}'
 DONE = b'{"id":"task_12345","status":"success","data":{"videoUrls":["https://cdn.example/x.mp4"]}}'
 KEY = "sk-canary-0123456789"
@@ -54,7 +56,7 @@ def test_a_post_carries_the_documented_headers_and_the_body_unchanged() -> None:
         async with FaultServer(serve(http("200 OK", TASK, "Set-Cookie: a=b"))) as server:
             client = api(server.url + "/base/")
             for _ in range(2):
-                await client.submit(BODY, "key-1", nothing)
+                await client.submit(CALL, "key-1", nothing)
             await client.aclose()
             assert server.requests[0] == server.requests[1], "no cookie is kept"
             return server.requests[0]
@@ -101,7 +103,7 @@ def test_nothing_is_logged_that_names_a_url_or_a_header(caplog: pytest.LogCaptur
     async def scenario() -> None:
         async with FaultServer(serve(http("200 OK", TASK))) as server:
             client = api(server.url)
-            await client.submit(BODY, "key-1", nothing)
+            await client.submit(CALL, "key-1", nothing)
             await client.task("task_12345")
             await client.aclose()
 
@@ -177,7 +179,7 @@ def test_a_post_that_meets_the_closing_of_a_connection_is_in_doubt_and_not_repea
         once = then(read_request, send(http("200 OK", TASK)), read_request, fin)
         async with FaultServer(each(once, serve(http("200 OK", TASK)))) as server:
             client = api(server.url)
-            kinds = [(await client.submit(BODY, "key-1", nothing)).kind for _ in range(2)]
+            kinds = [(await client.submit(CALL, "key-1", nothing)).kind for _ in range(2)]
             assert kinds == [OutcomeKind.ACCEPTED, OutcomeKind.IN_DOUBT]
             assert server.connections == 1
             await client.aclose()
@@ -197,7 +199,7 @@ def test_a_post_on_the_wire_outlives_a_cancel_and_tells_its_outcome() -> None:
 
         async with FaultServer(slow) as server:
             client = api(server.url)
-            post = asyncio.create_task(client.submit(BODY, "key-1", nothing))
+            post = asyncio.create_task(client.submit(CALL, "key-1", nothing))
             await server.arrived.acquire()
             for _ in range(3):
                 post.cancel()
@@ -220,7 +222,7 @@ def test_a_cancel_before_the_begin_sends_nothing() -> None:
                 reached.set()
                 await asyncio.sleep(60)
 
-            post = asyncio.create_task(client.submit(BODY, "key-1", wait))
+            post = asyncio.create_task(client.submit(CALL, "key-1", wait))
             await reached.wait()
             post.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -254,7 +256,7 @@ def test_a_storm_of_cancels_loses_no_connection() -> None:
                 await asyncio.gather(*(one() for _ in range(40)))
             looks = await asyncio.gather(*(client.task("task_12345") for _ in range(40)))
             assert all(look.status is not None for look in looks)
-            outcomes = await asyncio.gather(*(client.submit(BODY, "k", nothing) for _ in range(8)))
+            outcomes = await asyncio.gather(*(client.submit(CALL, "k", nothing) for _ in range(8)))
             assert {outcome.kind for outcome in outcomes} == {OutcomeKind.ACCEPTED}
             await client.aclose()
 
@@ -266,7 +268,7 @@ def test_closing_the_api_ends_what_is_open() -> None:
     async def scenario() -> None:
         async with FaultServer(then(read_request, hang)) as server:
             client = api(server.url)
-            post = asyncio.create_task(client.submit(BODY, "key-1", nothing))
+            post = asyncio.create_task(client.submit(CALL, "key-1", nothing))
             look = asyncio.create_task(client.task("task_12345"))
             for _ in range(2):
                 await server.arrived.acquire()
@@ -312,7 +314,7 @@ def test_https_goes_through_the_proxy_which_sees_no_key(monkeypatch: pytest.Monk
         ):
             through(monkeypatch, proxy.url.replace("http://", "http://user:p%40ss@"))
             client = api(server.url)
-            outcome = await client.submit(BODY, "key-1", nothing)
+            outcome = await client.submit(CALL, "key-1", nothing)
             await client.aclose()
             assert outcome.kind is OutcomeKind.ACCEPTED
             assert proxy.connections == 1
@@ -329,7 +331,7 @@ def test_no_proxy_names_hosts_that_are_reached_directly(monkeypatch: pytest.Monk
         async with FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server:
             through(monkeypatch, "http://127.0.0.1:9", no_proxy="localhost")
             client = api(server.url)
-            assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
+            assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             await client.aclose()
 
     asyncio.run(scenario())
@@ -356,7 +358,7 @@ def test_a_proxy_that_makes_no_tunnel_is_not_sent(monkeypatch: pytest.MonkeyPatc
         ):
             through(monkeypatch, refusing.url)
             client = api(server.url, connect_timeout=0.3)
-            outcome = await client.submit(BODY, "key-1", nothing)
+            outcome = await client.submit(CALL, "key-1", nothing)
             await client.aclose()
             assert server.bytes_seen == 0
             return outcome
@@ -369,7 +371,7 @@ def test_a_proxy_that_makes_no_tunnel_is_not_sent(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
 def test_a_proxy_that_is_not_there_is_not_sent(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     through(monkeypatch, proxy)
-    outcome = asyncio.run(api("https://localhost:9").submit(BODY, "key-1", nothing))
+    outcome = asyncio.run(api("https://localhost:9").submit(CALL, "key-1", nothing))
     assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "proxy")
 
 
@@ -471,7 +473,7 @@ def test_an_address_that_refuses_is_followed_by_the_next_one(monkeypatch: pytest
         async with FaultServer(serve(http("200 OK", TASK))) as server:
             monkeypatch.setattr(socket, "getaddrinfo", two)
             client = api(f"http://service.example:{server.port}")
-            assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
+            assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             assert b"Host: service.example:" in server.requests[0]
             await client.aclose()
 
@@ -484,11 +486,11 @@ def test_certificates_of_ssl_cert_file_are_trusted(monkeypatch: pytest.MonkeyPat
     async def scenario() -> None:
         async with FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server:
             client = Api(server.url, Secret(KEY))
-            outcome = await client.submit(BODY, "key-1", nothing)
+            outcome = await client.submit(CALL, "key-1", nothing)
             assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "tls")
             monkeypatch.setenv("SSL_CERT_FILE", str(CERTS / "ca.pem"))
             client = Api(server.url, Secret(KEY))
-            assert (await client.submit(BODY, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
+            assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED
             await client.aclose()
 
     asyncio.run(scenario())
@@ -506,7 +508,7 @@ def test_a_bad_ssl_cert_file_is_told_and_nothing_is_sent(
     async def scenario() -> None:
         async with FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server:
             client = Api(server.url, Secret(KEY))
-            outcome = await client.submit(BODY, "key-1", nothing)
+            outcome = await client.submit(CALL, "key-1", nothing)
             assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "tls")
             assert (await client.task("task_1")).trouble is Trouble.AWAY
 

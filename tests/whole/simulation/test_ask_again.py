@@ -18,6 +18,7 @@ from batchgen.planning.decide import Selection
 from batchgen.running.settings import Config
 from batchgen.running.state import Board, Clock
 from batchgen.running.stations import Course
+from batchgen.service.dialects import Call, service_of
 
 
 @pytest.fixture
@@ -35,9 +36,12 @@ class Scripted:
         self.outcomes = list(outcomes)
         self.sent: list[tuple[bytes, str]] = []
 
-    async def submit(self, body: bytes, key: str, before_send: Any) -> Outcome:
+    def create(self, request: dict[str, Any]) -> Call:
+        return service_of("gateway").dialect.create(request)
+
+    async def submit(self, call: Call, key: str, before_send: Any) -> Outcome:
         await before_send()
-        self.sent.append((body, key))
+        self.sent.append((call.body, key))
         await asyncio.sleep(0.1)
         kind = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         return Outcome(kind, "a_code", task_id="t1" if kind is OutcomeKind.ACCEPTED else "")
@@ -45,7 +49,7 @@ class Scripted:
     async def probe(self) -> bool:
         return True
 
-    async def task(self, task_id: str) -> Look:
+    async def task(self, task_id: str, model: str = "") -> Look:
         return Look(trouble=Trouble.ERROR)
 
 

@@ -19,6 +19,7 @@ from batchgen.running.settings import Config
 from batchgen.running.state import Board, Clock
 from batchgen.running.stations import Course
 from batchgen.service import reply
+from batchgen.service.dialects import Call, service_of
 
 START = 1_700_000_000.0
 
@@ -42,7 +43,10 @@ class Steady:
     ends: dict[str, float] = field(default_factory=dict)
     _recent: deque[float] = field(default_factory=deque)
 
-    async def submit(self, body: bytes, key: str, before_send: Any) -> Outcome:
+    def create(self, request: dict[str, Any]) -> Call:
+        return service_of("gateway").dialect.create(request)
+
+    async def submit(self, call: Call, key: str, before_send: Any) -> Outcome:
         loop = asyncio.get_running_loop()
         await before_send()
         self.left.append(loop.time())
@@ -74,7 +78,7 @@ class Steady:
     async def probe(self) -> bool:
         return True
 
-    async def task(self, task_id: str) -> Look:
+    async def task(self, task_id: str, model: str = "") -> Look:
         await asyncio.sleep(self.rng.uniform(*self.answers_in))
         self.looks += 1
         ended = self.ends[task_id] <= asyncio.get_running_loop().time()

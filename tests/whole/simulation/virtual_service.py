@@ -13,6 +13,7 @@ from virtual_disk import Disk
 
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
 from batchgen.service import reply
+from batchgen.service.dialects import Call, service_of
 
 #: What can happen to one POST: name -> (does the service act on it?, what the client gets).
 FAULTS = (
@@ -156,7 +157,10 @@ class Service:
 
     # -- SubmitApi ---------------------------------------------------------------------------------------------
 
-    async def submit(self, body: bytes, key: str, before_send: Callable[[], Awaitable[None]]) -> Outcome:
+    def create(self, request: dict[str, Any]) -> Call:
+        return service_of("gateway").dialect.create(request)
+
+    async def submit(self, call: Call, key: str, before_send: Callable[[], Awaitable[None]]) -> Outcome:
         rng, weather = self._rng, self.weather
         fault = _pick(rng, weather.posts)
         trip = rng.uniform(0.01, 0.2)
@@ -174,7 +178,7 @@ class Service:
         await before_send()
         self._alive()
         begun = self._wall()
-        request = self._first_byte(body, key, fault)
+        request = self._first_byte(call.body, key, fault)
         self.posts.append(begun)
         takes = rng.uniform(0.02, 1.0)
         if fault == "slow":
@@ -330,7 +334,7 @@ class Service:
 
     # -- PollApi -----------------------------------------------------------------------------------------------
 
-    async def task(self, task_id: str) -> Look:
+    async def task(self, task_id: str, model: str = "") -> Look:
         fault = _pick(self._rng, self.weather.looks)
         await asyncio.sleep(90.0 if fault == "look_hangs" else self._rng.uniform(0.01, 0.5))
         self._alive()

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
         command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
+        return _heeding_variables(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,6 +75,23 @@ class _Commands(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _heeding_variables(command: click.Command) -> click.Command:
+    """The command with its flags' environment variables. BATCHGEN_OUT is no explicit --out, and read elsewhere."""
+    from batchgen.running.environment import FLAGS, variable
+
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name in FLAGS and option.name != "out":
+            if option.multiple:  # one a line: a glob or a column's name may hold blanks
+                option.default = partial(_lines_of, variable(option.name))
+            else:
+                option.envvar = variable(option.name)
+    return command
+
+
+def _lines_of(name: str) -> tuple[str, ...]:
+    return tuple(line for line in os.environ.get(name, "").splitlines() if line.strip())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,7 +13,8 @@ from batchgen.ledger.audit import violations
 from batchgen.ledger.sqlite.history import check_not_behind, tasks_told
 from batchgen.ledger.sqlite.lock import NETWORK_FILE_SYSTEMS, file_system_of, is_running
 from batchgen.ledger.sqlite.store import meta_value, reading, warn_old_sqlite
-from batchgen.running.settings import FILE, KEY_VARIABLE, Config, key_from_environment
+from batchgen.running.environment import key_from_environment, key_origin
+from batchgen.running.settings import FILE, Config
 
 #: Less free room than this is worth saying, in bytes.
 LOW_DISK = 2_000_000_000
@@ -48,9 +49,9 @@ def _settings() -> Iterator[tuple[bool, str]]:
     try:
         key = key_from_environment()
     except BatchgenError as error:
-        yield False, f"{KEY_VARIABLE}: {error.message}"
+        yield False, f"{key_origin()}: {error.message}"
         return
-    yield True, f"{KEY_VARIABLE} is {'set' if key else 'not set: only --sandbox works, or a terminal to ask on'}"
+    yield True, f"{key_origin()} is {'set' if key else 'not set: only --sandbox works, or a terminal to ask on'}"
 
 
 def _ledger(out: Path) -> Iterator[tuple[bool, str]]:

@@ -139,10 +139,15 @@ def _check_by(found: Any) -> None:
 
 @contextmanager
 def _ledger_of(out: Path | None) -> Iterator[Any]:
-    """A connection to OUT's ledger; None where no OUT is named."""
-    if out is None:
+    """A connection to OUT's ledger; None where no OUT is named, or the environment's has no ledger yet."""
+    from batchgen.ledger.sqlite.store import ledger_path
+    from batchgen.running.place import out_from_environment
+
+    named = out or out_from_environment()
+    if named is None or (out is None and not ledger_path(named).exists()):
         yield None
         return
+    out = named
 
     with reading(out) as connection:
         yield connection

@@ -9,7 +9,8 @@ import click
 
 from batchgen.cli import options as shared
 from batchgen.errors import Exit, UsageError
-from batchgen.running.settings import KEY_VARIABLE, Config, in_words, key_from_environment
+from batchgen.running.environment import key_from_environment, key_origin
+from batchgen.running.settings import Config, in_words
 
 #: Settings that are seconds, shown as a person writes them.
 _TIMES = ("deadline", "post_timeout")
@@ -54,12 +55,12 @@ def config_command(as_json: bool) -> int:
         document = {
             name: {"value": _plain(value), "origin": config.origins[name]} for name, value in values.items()
         }
-        shared.print_json({**document, "api_key": {"set": has_key, "origin": KEY_VARIABLE if has_key else None}})
+        shared.print_json({**document, "api_key": {"set": has_key, "origin": key_origin() if has_key else None}})
         return int(Exit.OK)
     for name, value in values.items():
         shown = in_words(value) if name in _TIMES else _shown(value)
         click.echo(f"{name:<15} {shown:<28} {config.origins[name]}")
-    click.echo(f"{'api_key':<15} {'set (not shown)' if has_key else 'not set':<28} {KEY_VARIABLE}")
+    click.echo(f"{'api_key':<15} {'set (not shown)' if has_key else 'not set':<28} {key_origin()}")
     if config.prices:
         click.echo(f"{'prices':<15} {json.dumps(dict(config.prices)):<28} batchgen.toml")
     return int(Exit.OK)

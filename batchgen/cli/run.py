@@ -16,6 +16,9 @@ from batchgen.errors import Exit, system_says_no
 @click.option(
     "--out", type=shared.Folder(path_type=Path), metavar="DIR", help="Where to write (default: outputs/<name>)."
 )
+@click.option(
+    "--must-resume", is_flag=True, help="Refuse to begin a new ledger: OUT must be the one of earlier runs."
+)
 @shared.setting("base_url", "URL")
 @click.option("--sandbox", is_flag=True, help="Use the local stand-in: no key, no money, no network.")
 @click.option("--only-valid", is_flag=True, help="Run the good rows although others have problems.")
@@ -60,6 +63,7 @@ def run_command(**flags: Any) -> int:
             selection=Selection(shared.conditions(flags["select"])),
             read=read,
             dry_run=flags["dry_run"],
+            must_resume=flags["must_resume"],
             fill_cap=flags["fill_cap"],
             resubmit_changed=flags["resubmit_changed"],
             wait=not flags["no_wait"],

@@ -26,11 +26,12 @@ from batchgen.planning.preview import (
     over_cap,
     take_in,
 )
+from batchgen.running.environment import KEY_VARIABLE, key_from_environment
 from batchgen.running.events import Events
 from batchgen.running.outputs import write_report_html, write_results_csv
-from batchgen.running.place import out_for
+from batchgen.running.place import check_resumes, out_for
 from batchgen.running.progress import Progress
-from batchgen.running.settings import KEY_VARIABLE, Config, key_from_environment
+from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.running.stations import Course, drive
 from batchgen.service.secret import Secret
@@ -57,6 +58,7 @@ class RunOptions(PlanOptions):
 
     sandbox: bool = False
     dry_run: bool = False
+    must_resume: bool = False
     wait: bool = True
     download: bool = True
     progress: str = "none"
@@ -87,6 +89,8 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     """The whole way. Returns a Preview for a dry run. Raises BatchgenError when nothing was submitted."""
     paths = find_manifests(arguments)
     out = out_for(arguments, paths, options.out, sandbox=options.sandbox)
+    if options.must_resume:
+        check_resumes(out)
     prices = PriceTable.load(config.prices)
     name = service_name(config, sandbox=options.sandbox)
     preview = look_ahead(paths, out, name, prices, config.max_credits, options)

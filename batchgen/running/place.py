@@ -1,10 +1,12 @@
 """Where a run writes: the folder OUT of its manifests."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.store import ledger_path
+from batchgen.running.environment import OUT_VARIABLE
 
 OUTPUTS = "outputs"
 
@@ -12,12 +14,14 @@ OUTPUTS = "outputs"
 def out_for(
     arguments: Sequence[str], paths: Sequence[Path | str], given: Path | None, *, sandbox: bool = False
 ) -> Path:
-    """OUT: what was given, else the folder of a fed-back results.csv, else outputs/<stem>.
+    """OUT: what was given, else BATCHGEN_OUT, else the folder of a fed-back results.csv, else outputs/<stem>.
 
-    A NAME.fix.csv belongs to the OUT of NAME. Several manifests, a folder and stdin need --out.
+    A NAME.fix.csv belongs to the OUT of NAME. Several manifests, a folder and stdin need one that is named.
     """
     if given is not None:
         return given
+    if named := out_from_environment():
+        return named
     if len(arguments) != 1 or arguments[0] == "-" or Path(arguments[0]).is_dir():
         raise UsageError(
             "Several manifests, a folder or stdin need a folder to write to.",
@@ -28,6 +32,27 @@ def out_for(
     if ledger_path(path.parent).exists():
         return path.parent
     return Path(OUTPUTS) / (stem(path) + ("-sandbox" if sandbox else ""))
+
+
+def out_from_environment() -> Path | None:
+    """The folder that BATCHGEN_OUT names; None where it names none. Raises UsageError where that is a file."""
+    name = os.environ.get(OUT_VARIABLE, "").strip()
+    if not name:
+        return None
+    if Path(name).is_file():
+        raise UsageError(f"{OUT_VARIABLE} is {name!r}: a file, not a folder.", code="bad_setting")
+    return Path(name)
+
+
+def check_resumes(out: Path) -> None:
+    """Raise UsageError where a run in `out` would begin a new ledger (`--must-resume`)."""
+    if not ledger_path(out).exists():
+        raise UsageError(
+            f'There is no ledger in "{out}", and --must-resume begins none.',
+            code="must_resume",
+            hint="Bring that folder back as the last run left it: without it, what was paid for would be bought "
+            "again. Leave --must-resume out for the very first run only.",
+        )
 
 
 def stem(path: Path) -> str:

@@ -4,11 +4,10 @@ Each setting knows where its value came from; `batchgen config` shows it. The AP
 read from the environment (or asked for, unseen) at the moment a connection is opened, and kept nowhere.
 """
 
-import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,10 @@ from urllib.parse import urlsplit
 
 from batchgen.errors import UsageError
 from batchgen.planning.decide import Cap
+from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, variable
 from batchgen.running.pacing import MaxFailures, Rate
-from batchgen.service.secret import Secret
 
 FILE = "batchgen.toml"
-KEY_VARIABLE = "BATCHGEN_API_KEY"
-#: Variables of ours that are no settings: the tests kill the program by the second, and are longer by the others.
-_OTHER_VARIABLES = (KEY_VARIABLE, "BATCHGEN_FAILPOINT", "BATCHGEN_PROOF", "BATCHGEN_PROOF_ROOT")
 DEFAULT_BASE_URL = "https://sseedance.com"
 
 
@@ -149,21 +145,21 @@ class Config:
         if unknown := flags.keys() - SETTINGS.keys():  # a cap with a typing error in its name must not be no cap
             raise _no_such_setting("", min(unknown))
         environment = os.environ if environment is None else environment
-        _check_variables(environment)
+        check_variables(environment, SETTINGS)
         path = (folder or Path()) / FILE
         file = _read_file(path)
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for name, setting in SETTINGS.items():
-            variable = _variable(name)
+            env_name = variable(name)
             flag = "--" + name.replace("_", "-")
             if name in flags:
                 value, origin = flags[name], flag
-            elif environment.get(variable, "") != "":
-                value, origin = environment[variable], variable
-            elif variable in environment and name == "max_credits":  # a script's unset variable must not be no cap
+            elif environment.get(env_name, "") != "":
+                value, origin = environment[env_name], env_name
+            elif env_name in environment and name == "max_credits":  # a script's unset variable must not be no cap
                 raise UsageError(
-                    f"{variable} is empty.",
+                    f"{env_name} is empty.",
                     code="bad_setting",
                     hint="Write the credits that may be spent, or none for no cap; or take the variable away.",
                 )
@@ -179,25 +175,6 @@ class Config:
                 raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
         return cls(**values, prices=file.get("prices", {}), origins=origins)
-
-
-def _variable(name: str) -> str:
-    return f"BATCHGEN_{name.upper()}"
-
-
-def _check_variables(environment: Mapping[str, str]) -> None:
-    """A variable of ours that nobody reads is a setting with a typing error. Its value may be a key: not shown."""
-    known = [*map(_variable, SETTINGS), *_OTHER_VARIABLES]
-    for name in sorted(environment):
-        if name.startswith("BATCHGEN_") and name not in known:
-            meant = _nearest(name, known)
-            raise UsageError(
-                f"There is no setting for the environment variable {name}.",
-                code="bad_setting",
-                hint=f"Write {meant}, or take it away."
-                if meant
-                else "Take it away. Known are: " + ", ".join([*map(_variable, SETTINGS), KEY_VARIABLE]) + ".",
-            )
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -238,17 +215,12 @@ def _check_prices(path: Path, table: str, prices: object) -> None:
             _check_prices(path, f"{table}.{name}", value)
             continue
         _refuse_key(path, name)
-        if meant := _nearest(name.lower().replace("-", "_"), SETTINGS):
+        if meant := nearest(name.lower().replace("-", "_"), SETTINGS):
             raise UsageError(
                 f"{path}: {name} stands below [{table}], and so counts as a price.",
                 code="bad_config",
                 hint=f"Move the setting {meant} above the first line in brackets.",
             )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was meant: the same, or one with a small typing error."""
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
 
 
 def _no_such_setting(where: str, name: str) -> UsageError:
@@ -257,9 +229,3 @@ def _no_such_setting(where: str, name: str) -> UsageError:
         code="bad_config",
         hint="The settings are: " + ", ".join([*SETTINGS, *(["prices"] if where else [])]) + ".",
     )
-
-
-def key_from_environment(environment: Mapping[str, str] | None = None) -> Secret | None:
-    """The API key, or None when the environment has none."""
-    key = (os.environ if environment is None else environment).get(KEY_VARIABLE, "").strip()
-    return Secret(key) if key else None

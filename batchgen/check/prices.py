@@ -63,6 +63,17 @@ class PriceTable:
         """The entry that set the price, as a person would look for it: `prices."kie/veo3".text-to-video`."""
         return self._found(provider, model, scene)[0]
 
+    def cheaper(self) -> list[tuple[str, int, int]]:
+        """Overrides below the table that comes with the tool: (entry, its price, the table's)."""
+        usual: Mapping[str, int] = _built_in()["scenes"]
+        named = [(f"prices.{scene}", scene, price) for scene, price in self.scenes.items()]
+        named += [
+            (f'prices."{name}".{scene}', scene, price)
+            for name, prices in self.exceptions.items()
+            for scene, price in prices.items()
+        ]
+        return [(entry, price, usual[scene]) for entry, scene, price in named if price < usual[scene]]
+
     def _found(self, provider: str, model: str, scene: str) -> tuple[str, int]:
         for name in (f"{provider}/{model}", provider):
             if scene in self.exceptions.get(name, ()):

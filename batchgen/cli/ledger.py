@@ -107,6 +107,7 @@ def _confirm(question: str) -> bool:
 @click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or succeeded.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @shared.setting("base_url", "URL")
+@shared.plain_http
 @shared.setting("max_credits", "N|none")
 @shared.setting("max_failures", "N|P%")
 @shared.setting("rate", "R")
@@ -122,7 +123,7 @@ def _confirm(question: str) -> bool:
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
     from batchgen.check.prices import PriceTable
-    from batchgen.cli.run import _ask_key, end
+    from batchgen.cli.run import _ask_key, ask_trust, end
     from batchgen.running import flow, resolve, retry
     from batchgen.running.progress import Progress
 
@@ -148,6 +149,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
+        ask_trust=ask_trust(),
     )
     ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, config.max_credits, prices))
     return end(ended, as_json=flags["as_json"])
@@ -156,6 +158,7 @@ def retry_command(out: Path, **flags: Any) -> int:
 @click.command("collect", no_args_is_help=True)
 @shared.out_argument
 @shared.setting("base_url", "URL")
+@shared.plain_http
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
@@ -164,7 +167,7 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.quiet
 def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
-    from batchgen.cli.run import _ask_key, _tell_page, end
+    from batchgen.cli.run import _ask_key, _tell_page, ask_trust, end
     from batchgen.running import flow
     from batchgen.running.progress import Progress
 
@@ -172,6 +175,7 @@ def collect_command(out: Path, **flags: Any) -> int:
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
+        ask_trust=ask_trust(),
         watch=_tell_page if flags["watch"] else None,
     )
     return end(flow.collect(out, shared.config_of(flags), options), as_json=flags["as_json"])

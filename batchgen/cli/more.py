@@ -44,10 +44,29 @@ def schema_command(which: str) -> int:
     return int(Exit.OK)
 
 
-@click.command("config")
+@click.group("config", invoke_without_command=True)
 @shared.as_json
-def config_command(as_json: bool) -> int:
+@click.pass_context
+def config_command(context: click.Context, as_json: bool) -> int:
     """Show every setting, its value, and where it comes from. The key itself is never shown."""
+    if context.invoked_subcommand:
+        return int(Exit.OK)
+    return _show_config(as_json=as_json)
+
+
+@config_command.command("trust")
+@click.argument("host")
+@click.option("--service", default="gateway", show_default=True, metavar="NAME", help="Whose key may go there.")
+def trust_command(host: str, service: str) -> int:
+    """Let the key go to HOST also where a folder's batchgen.toml names it. Kept with your own settings."""
+    from batchgen.running.trust import trust, trust_file
+
+    origin = trust(host, service)
+    click.echo(f"The key of {service} may go to {origin}, whichever folder names it. Kept in {trust_file()}.")
+    return int(Exit.OK)
+
+
+def _show_config(*, as_json: bool) -> int:
     config = Config.load()
     values = {one.name: getattr(config, one.name) for one in fields(config) if one.name in config.origins}
     has_key = key_from_environment() is not None

@@ -53,6 +53,11 @@ def setting(name: str, metavar: str) -> Callable[[F], F]:
     return click.option("--" + name.replace("_", "-"), name, metavar=metavar, help=_sentence(SETTINGS[name].help))
 
 
+plain_http = click.option(
+    "--plain-http", is_flag=True, default=None, help="Let the key travel unencrypted to an http:// address."
+)
+
+
 def reading(function: F) -> F:
     """How manifests are read."""
     for option in (

@@ -20,6 +20,7 @@ from batchgen.errors import Exit, system_says_no
     "--must-resume", is_flag=True, help="Refuse to begin a new ledger: OUT must be the one of earlier runs."
 )
 @shared.setting("base_url", "URL")
+@shared.plain_http
 @click.option("--sandbox", is_flag=True, help="Use the local stand-in: no key, no money, no network.")
 @click.option("--only-valid", is_flag=True, help="Run the good rows although others have problems.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Submit at most N jobs in this run.")
@@ -72,6 +73,7 @@ def run_command(**flags: Any) -> int:
             confirm=lambda preview: _confirm(preview, quiet=flags["quiet"], yes=flags["yes"]),
             tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
             ask_key=_ask_key,
+            ask_trust=ask_trust(),
             watch=_tell_page if flags["watch"] else None,
         )
         ended = flow.run(flags["manifests"], config, options)
@@ -126,6 +128,13 @@ def _tell_page(url: str) -> None:
     click.echo(f"Watch it at {url}", err=True)
 
 
+def ask_trust() -> Any:
+    """What asks whether the key may go to an address that a folder's file names. None without a terminal."""
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+    return lambda question: click.confirm(question, default=False, err=True)
+
+
 def _ask_key() -> Any:
     """Ask for the key, unseen, for this run only. None without a terminal."""
     from batchgen.service.secret import Secret
@@ -141,7 +150,7 @@ def plan_text(preview: Any) -> str:
     from batchgen.planning.decide import Decision
 
     plan = preview.plan
-    lines = [f"{plan.rows:,} rows -> {preview.out}"]
+    lines = [f"{plan.rows:,} rows -> {preview.out}", *(f"  {line}" for line in preview.about)]
     for scene, one in sorted(plan.by_scene.items()):
         lines.append(f"  submit  {one.jobs:>9,} {scene:<16} {one.credits:>9,} credits")
     words = {

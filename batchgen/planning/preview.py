@@ -70,6 +70,8 @@ class Preview:
     limit: int | None = None
     #: The cap that the ledger has; None where it has none, or there is no ledger.
     stored_cap: int | None = None
+    #: What else decides where the money goes: the service's address, and settings that a folder's file made.
+    about: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -119,14 +121,23 @@ def look_ahead(
 
 
 def cap_notes(preview: Preview, origin: str) -> Iterator[str]:
-    """Where the cap holds less than it seems; `origin` is where its setting comes from."""
+    """Where the cap is another than before; `origin` is where its setting comes from.
+
+    Raises UsageError where a folder's file raises it: the folder may be somebody else's.
+    """
     before, now = preview.stored_cap, preview.cap
-    if before is not None and origin != "--max-credits" and (now is None or now > before):
-        what = "takes away" if now is None else f"raises to {now:,}"
-        yield f"Note: max_credits ({origin}) {what} the cap of {before:,} credits that {preview.out} has."
-    if now is not None and (free := preview.plan.prices[0]):
-        has = "job has" if free == 1 else "jobs have"
-        yield f"Note: {free:,} {has} a price of 0 in the price table: the cap does not limit them."
+    if before is None or origin == "--max-credits" or (now is not None and now <= before):
+        return
+    what = "takes away" if now is None else f"raises to {now:,}"
+    sentence = f"max_credits ({origin}) {what} the cap of {before:,} credits that {preview.out} has."
+    if origin.startswith("BATCHGEN_"):
+        yield f"Note: {sentence}"
+    else:
+        raise UsageError(
+            sentence,
+            code="not_from_a_folder",
+            hint="A file in a folder may not raise a cap. Say it by --max-credits, if you mean it.",
+        )
 
 
 def _store_of(out: Path) -> Store | None:

@@ -31,9 +31,10 @@ from batchgen.running.events import Events
 from batchgen.running.outputs import write_report_html, write_results_csv
 from batchgen.running.place import check_resumes, out_for
 from batchgen.running.progress import Progress
-from batchgen.running.settings import Config
+from batchgen.running.settings import DEFAULT_BASE_URL, Config, about_settings, cheap_prices
 from batchgen.running.state import Board
 from batchgen.running.stations import Course, drive
+from batchgen.running.trust import Ask, check_destination
 from batchgen.service.secret import Secret
 
 #: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
@@ -65,6 +66,8 @@ class RunOptions(PlanOptions):
     confirm: Callable[[Preview], bool] | None = None
     tell: Callable[[str], None] = lambda _sentence: None
     ask_key: Callable[[], Secret | None] = lambda: None
+    #: Asks on a terminal whether the key may go to an address that a folder's file names; None without one.
+    ask_trust: Ask | None = None
     sandbox_options: Any = None
     watch: Callable[[str], None] | None = None
 
@@ -94,6 +97,9 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     prices = PriceTable.load(config.prices)
     name = service_name(config, sandbox=options.sandbox)
     preview = look_ahead(paths, out, name, prices, config.max_credits, options)
+    preview = replace(
+        preview, about=(*about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config))
+    )
     for sentence in (*preview.survey.notes, *cap_notes(preview, config.origins.get("max_credits", ""))):
         options.tell(sentence)
     if not preview.fits and not options.fill_cap:
@@ -125,6 +131,14 @@ def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[st
         with SandboxServer(options.sandbox_options or Options(), state_dir=state) as server:
             yield server.base_url, Secret(server.key), service_name(config, sandbox=True)
         return
+    check_destination(
+        config.base_url,
+        service="gateway",
+        own=DEFAULT_BASE_URL,
+        from_folder=config.from_folder("base_url"),
+        plain_http=config.plain_http,
+        ask=options.ask_trust,
+    )
     key = key_from_environment() or options.ask_key()
     if key is None:
         raise UsageError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from batchgen.check.prices import PriceTable
 from batchgen.errors import UsageError
 from batchgen.planning.decide import Cap
 from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, variable
@@ -20,6 +21,9 @@ from batchgen.running.pacing import MaxFailures, Rate
 
 FILE = "batchgen.toml"
 DEFAULT_BASE_URL = "https://sseedance.com"
+#: What a folder's own file may never decide: it may have come from somebody else, and each of these spends money or
+#: sends the key where nobody looks.
+NOT_FROM_A_FOLDER = ("idempotent", "trust_refunds", "plain_http", "yes", "on_end")
 
 
 def seconds(text: object) -> float:
@@ -110,6 +114,7 @@ SETTINGS: Mapping[str, Setting] = {
     "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
     "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
     "downloads": Setting(_positive, 8, "videos downloaded in parallel"),
+    "plain_http": Setting(_bool, False, "the key may travel unencrypted to an http:// address beyond this machine"),
 }
 
 
@@ -129,8 +134,16 @@ class Config:
     idempotent: bool = False
     trust_refunds: bool = False
     downloads: int = 8
+    plain_http: bool = False
     prices: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    #: The folder's file, where there is one, and what stands in it.
+    file: str = ""
+    written: Mapping[str, Any] = field(default_factory=dict)
+
+    def from_folder(self, name: str) -> str:
+        """The folder's file, if it decided this setting; "" if a flag, the environment or nobody did."""
+        return self.file if self.file and self.origins.get(name) == self.file else ""
 
     @classmethod
     def load(
@@ -174,7 +187,31 @@ class Config:
                 where = f"{name} in {path}" if origin == str(path) else origin
                 raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
-        return cls(**values, prices=file.get("prices", {}), origins=origins)
+        return cls(
+            **values, prices=file.get("prices", {}), origins=origins, file=str(path) if file else "", written=file
+        )
+
+
+def about_settings(config: Config, *, sandbox: bool) -> list[str]:
+    """What a plan says of the settings: the service's address if it is not the usual one, and all that the folder's
+    file decided.
+    """
+    lines = []
+    if not sandbox and config.base_url != DEFAULT_BASE_URL:
+        plain = ", unencrypted" if config.base_url.startswith("http:") else ""
+        lines.append(f"service {config.base_url}{plain} ({config.origins.get('base_url', '')})")
+    decided = [f"{name} = {config.written[name]}" for name in SETTINGS if config.from_folder(name)]
+    if decided:
+        lines.append(f"{config.file} sets {', '.join(decided)}")
+    return lines
+
+
+def cheap_prices(prices: PriceTable, config: Config) -> list[str]:
+    """A warning for each price of the folder's file that is below the table's, with both figures."""
+    return [
+        f"warning: {config.file} has {entry} = {price:,}; the price table says {usual:,}, and the cap counts less"
+        for entry, price, usual in prices.cheaper()
+    ]
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -187,6 +224,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} can't be read: {why}.", code="bad_config") from None
     for name in found:
         _refuse_key(path, name)
+        _refuse_from_folder(path, name, found[name])
         if name not in SETTINGS and name != "prices":
             raise _no_such_setting(f"{path}: ", name)
     _check_prices(path, "prices", found.get("prices", {}))
@@ -199,6 +237,22 @@ def _refuse_key(path: Path, name: str) -> None:
             f"{path} holds an API key. Keys do not belong in files.",
             code="key_in_file",
             hint=f"Take it out, and set the environment variable {KEY_VARIABLE} instead.",
+        )
+
+
+def _refuse_from_folder(path: Path, name: str, value: object) -> None:
+    if name in NOT_FROM_A_FOLDER:
+        flag = f"Say it by the environment variable {variable(name)}" if name in SETTINGS else "Say it by its flag"
+        raise UsageError(
+            f"{path} sets {name}, which a file in a folder may not decide: the folder may be somebody else's.",
+            code="not_from_a_folder",
+            hint=f"Take the line out. {flag}, if you mean it.",
+        )
+    if name == "max_credits" and str(value).strip().lower() == "none":
+        raise UsageError(
+            f"{path} lifts the cap, which a file in a folder may not do: the folder may be somebody else's.",
+            code="not_from_a_folder",
+            hint="Take the line out; say --max-credits none, if you mean it.",
         )
 
 
@@ -215,6 +269,12 @@ def _check_prices(path: Path, table: str, prices: object) -> None:
             _check_prices(path, f"{table}.{name}", value)
             continue
         _refuse_key(path, name)
+        if value == 0 and not isinstance(value, bool):
+            raise UsageError(
+                f"{path}: {name} costs nothing in [{table}], so no cap would hold.",
+                code="free_price",
+                hint="Write what it really costs, or take the line out.",
+            )
         if meant := nearest(name.lower().replace("-", "_"), SETTINGS):
             raise UsageError(
                 f"{path}: {name} stands below [{table}], and so counts as a price.",

@@ -1,8 +1,8 @@
 """A cap, a limit and a selection mean the same together as each alone."""
 
 import json
-from pathlib import Path
 
+import pytest
 from desk import Desk
 
 
@@ -46,29 +46,18 @@ def test_a_finished_manifest_runs_under_any_cap_that_holds_what_is_spent(desk: D
     assert "`batchgen collect` gets what is paid for" in below.err
 
 
-def test_a_cap_that_a_file_raises_is_told(desk: Desk) -> None:
-    """A flag set the cap of this OUT; a line of batchgen.toml that lifts it is not passed over in silence."""
+def test_a_cap_that_the_environment_raises_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag set the cap of this OUT; a variable that lifts it is not passed over in silence."""
     manifest = desk.jobs("shots.csv", "take 1", "take 2")
-    toml = desk.folder / "batchgen.toml"
     with desk.service():
         assert desk.give("run", manifest, "--yes", "--no-download", "--max-credits", 12).exit == 0
-        for written, told in ((100, "raises to 100"), ("'none'", "takes away"), (12, ""), (13, "raises to 13")):
-            toml.write_text(f"max_credits = {written}\n", encoding="utf-8")
+        for written, told in (("100", "raises to 100"), ("none", "takes away"), ("12", ""), ("13", "raises to 13")):
+            monkeypatch.setenv("BATCHGEN_MAX_CREDITS", written)
             said = desk.give("run", manifest, "--dry-run")
-            note = (
-                f"Note: max_credits (batchgen.toml) {told} the cap of 12 credits that {Path('outputs/shots')} has."
-            )
+            note = f"Note: max_credits (BATCHGEN_MAX_CREDITS) {told} the cap of 12 credits"
             assert (note in said.err) == bool(told)
             assert ("Note" in said.err) == bool(told)
         assert "Note" not in desk.give("run", manifest, "--dry-run", "--max-credits", 50).err
-
-
-def test_a_cap_that_jobs_for_nothing_pass_by_is_told(desk: Desk) -> None:
-    manifest = desk.write("shots.csv", "a,kie,m,text-to-video,x", "b,fal,m,text-to-video,x")
-    (desk.folder / "batchgen.toml").write_text("[prices]\nkie = 0\n", encoding="utf-8")
-    said = desk.give("run", manifest, "--dry-run", "--max-credits", 6)
-    assert "Note: 1 job has a price of 0 in the price table: the cap does not limit them." in said.err
-    assert "price of 0" not in desk.give("run", manifest, "--dry-run").err, "there is no cap"
 
 
 def test_a_cap_that_refuses_says_that_it_is_not_kept(desk: Desk) -> None:

@@ -22,6 +22,8 @@ def page() -> str:
         command = cli.get_command(context, name)
         assert command is not None
         parts.append(f"\n## batchgen {name}\n\n" + _block(f"batchgen {name}", command))
+        for below, inner in getattr(command, "commands", {}).items():
+            parts.append(f"\n### batchgen {name} {below}\n\n" + _block(f"batchgen {name} {below}", inner))
     return "\n".join(parts) + "\n"
 
 

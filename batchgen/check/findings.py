@@ -130,6 +130,10 @@ class Findings:
         self._columns[manifest.name] = columns
         self._orders[manifest.name] = tuple(manifest.order) or columns
 
+    def add_folders(self, warnings: Sequence[Problem]) -> None:
+        """What is to say of the folders that were named, before anything of theirs is added."""
+        self._warnings.add_before_rows(warnings)
+
     def add_nothing_selected(self, name: str, options: ReadOptions) -> None:
         """`--select` is a problem of the run when it takes no row of any manifest."""
         if options.select and not (self._tally.jobs or self._invalid or self._file_problems):

@@ -18,8 +18,8 @@ from batchgen.check.findings import Duplicates, Findings, Survey
 from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
 from batchgen.check.prices import PriceTable
 from batchgen.check.verdict import Verdict, judge
-from batchgen.job import InvalidRow, Job, Row
-from batchgen.manifest import Entry, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
+from batchgen.job import InvalidRow, Job, Problem, Row
+from batchgen.manifest import Entry, Found, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
 from batchgen.manifest.source import on_disk
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
@@ -37,7 +37,8 @@ def survey(
     knows: Knows | None = None,
 ) -> Survey:
     """Read, validate and price everything. Bad files and bad rows are in the answer, never an exception."""
-    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, knows, by)
+    folders = paths.warnings if isinstance(paths, Found) else ()
+    reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, knows, by, folders)
     with ThreadPoolExecutor(1, "batchgen-digest") as aside:
         digest = _Digest(aside, options, prices)
         sieve, first = Sieve(), Findings(by)
@@ -100,6 +101,8 @@ class _Reading:
     prices: PriceTable
     knows: Knows | None
     by: str | None = None
+    #: Warnings of the folders that the paths came from.
+    folders: tuple[Problem, ...] = ()
 
     def takes(self, entry: Entry) -> bool:
         """Whether `--select` takes a row."""
@@ -133,6 +136,7 @@ def _count(
 ) -> None:
     """One pass over everything: count and list, and gather hashes where a sieve is given."""
     names = JobIds(identities)
+    findings.add_folders(reading.folders)
     for path in reading.paths:
         if digest is not None:
             digest.add(on_disk(path))

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from batchgen.manifest.entry import Entry, Manifest
-from batchgen.manifest.source import ReadOptions, Unreadable, find_manifests, sniff
+from batchgen.manifest.find import Found, find_manifests
+from batchgen.manifest.source import ReadOptions, Unreadable, sniff
 
-__all__ = ["Entry", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest", "sniff"]
+__all__ = ["Entry", "Found", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest", "sniff"]
 
 Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
 

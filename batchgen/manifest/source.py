@@ -1,4 +1,4 @@
-"""From what a person names on the command line to streams of bytes: files, folders, gzip, stdin, encodings.
+"""From the name of a file to a stream of bytes: packed files, standard input, encodings.
 
 Nothing here knows formats beyond telling them apart. Text formats get their bytes as UTF-8 without a byte
 order mark, whatever the file holds; what can't be read becomes an `Unreadable`, which carries a sentence.
@@ -6,23 +6,20 @@ order mark, whatever the file holds; what can't be read becomes an `Unreadable`,
 
 import atexit
 import codecs
-import glob
-import gzip
 import io
 import os
 import sys
 import tempfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO
 
-from batchgen.errors import ManifestError
 from batchgen.job import Problem
+from batchgen.manifest import packed
 
-#: Endings (without .gz) -> format.
+#: Endings (without .gz and its like) -> format.
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".yaml": "yaml", ".yml": "yaml", ".json": "json",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx",
@@ -60,54 +57,9 @@ class Unreadable(Exception):
         return Problem(manifest, None, self.line, None, None, self.code, self.message, self.hint)
 
 
-def find_manifests(arguments: Sequence[str]) -> list[Path | str]:
-    """The manifests that `arguments` name, in order, each once: files as they are, folders as their files by name.
-
-    "-" stays "-". A file that does not exist stays in the list: reading it gives the problem. ManifestError
-    when a folder holds none.
-    """
-    found: list[Path | str] = []
-    for argument in arguments:
-        path = Path(argument)
-        if argument == "-":
-            found.append("-")
-        elif path.is_dir():
-            found.extend(_in_folder(path))
-        elif not path.exists() and glob.has_magic(argument):
-            found.extend(Path(name) for name in sorted(glob.glob(argument)))  # noqa: PTH207 (absolute patterns too)
-        else:
-            found.append(path)
-    once: dict[str, Path | str] = {}
-    for each in found:
-        once.setdefault("-" if each == "-" else str(Path(each).resolve()), each)
-    if not found:
-        raise ManifestError(
-            f"No manifest was found for {' '.join(arguments) or 'this command'}.",
-            code="no_manifests",
-            hint=f"Name a file ({ENDINGS}), a folder of them, or - for standard input.",
-        )
-    return list(once.values())
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith((".", "~$")) and format_by_name(path.name)
-    )
-    if not files:
-        raise ManifestError(
-            f'The folder "{folder}" holds no manifest.',
-            code="no_manifests",
-            hint=f"A manifest is a {ENDINGS} file.",
-        )
-    return files
-
-
 def format_by_name(name: str) -> str | None:
     """The format that a file's name promises; None when the ending says nothing."""
-    lower = name.lower().removesuffix(".gz")
-    return FORMATS.get(Path(lower).suffix)
+    return FORMATS.get(Path(packed.without_ending(name.lower())).suffix)
 
 
 @cache
@@ -126,11 +78,11 @@ def on_disk(path: Path | str) -> Path:
 
 
 def open_bytes(path: Path | str) -> IO[bytes]:
-    """The file's bytes, gzip taken away. Unreadable when it is missing, a folder or not ours to read."""
+    """The file's bytes, unpacked. Unreadable when it is missing, a folder or not ours to read."""
     place = on_disk(path)
     try:
         file = place.open("rb")
-        packed = file.read(2) == b"\x1f\x8b"
+        kind = packed.kind_of(file.read(16))
         file.seek(0)
     except FileNotFoundError:
         raise Unreadable(
@@ -141,20 +93,22 @@ def open_bytes(path: Path | str) -> IO[bytes]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Unreadable("unreadable", f'"{path}" can\'t be read: {reason}.', "Check its permissions.") from None
-    if not packed:
+    if not kind:
         return file
     file.close()
-    return gzip.open(place, "rb")  # type: ignore[return-value]
+    return packed.open_packed(place, kind)
 
 
 def read_block(stream: IO[bytes], size: int) -> bytes:
-    """Up to `size` bytes; Unreadable where a gzip file is broken or the disk fails."""
+    """Up to `size` bytes; Unreadable where a packed file is broken or the disk fails."""
     try:
         return stream.read(size)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise Unreadable("bad_gzip", "The gzip file is damaged or cut off.", "Pack it again.") from None
-    except OSError as error:
-        raise Unreadable("unreadable", f"Reading stopped: {error.strerror or error}.") from None
+    except (*packed.DAMAGED, OSError) as error:
+        if packed.is_damage(error):
+            kind = packed.name_of(stream)
+            code = "bad_gzip" if kind == "gzip" else "bad_packing"
+            raise Unreadable(code, f"The {kind} file is damaged or cut off.", "Pack it again.") from None
+        raise Unreadable("unreadable", f"Reading stopped: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def sniff(path: Path | str) -> str:
@@ -179,6 +133,12 @@ def sniff(path: Path | str) -> str:
         )
     if head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"{\\rtf")):
         raise Unreadable("not_a_manifest", "The file is a document or a picture.", f"A manifest is {ENDINGS}.")
+    if packed.is_unread(head):
+        raise Unreadable(
+            "not_a_manifest",
+            "The file is packed in a way that is not read here.",
+            "Unpack it, or pack it with gzip, bzip2, xz or zstd.",
+        )
     return stated or _by_content(head)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.store import ledger_path
+from batchgen.manifest.packed import without_ending
 from batchgen.running.environment import OUT_VARIABLE
 
 OUTPUTS = "outputs"
@@ -57,8 +58,8 @@ def check_resumes(out: Path) -> None:
 
 def stem(path: Path) -> str:
     """The name of a manifest without what its format adds: spring.csv.gz -> spring, spring.fix.csv -> spring."""
-    name = path.name
-    for ending in (".gz", path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix, ".fix"):
+    name = without_ending(path.name)
+    for ending in (Path(name).suffix, ".fix"):
         if ending and name.lower().endswith(ending.lower()) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name

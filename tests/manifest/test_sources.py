@@ -25,6 +25,32 @@ def test_a_folder_stands_for_its_manifests_by_name(tmp_path: Path) -> None:
     assert [Path(path).name for path in find_manifests([str(tmp_path)])] == ["a.yaml", "b.csv", "c.jsonl.gz"]
 
 
+def test_what_lies_in_a_folder_and_is_no_manifest_is_named_in_a_warning(tmp_path: Path) -> None:
+    """Notes beside the tables do not make a folder unusable, and a folder below is not passed over in silence."""
+    (tmp_path / "older").mkdir()
+    (tmp_path / "older" / "b.csv").write_text(SHEET)
+    for name in ("a.csv", "notes.txt", "README.md", "more.txt.gz", ".hidden"):
+        (tmp_path / name).write_text(SHEET if name == "a.csv" else "Call Anna: about\nthe mug.\n")
+    found = survey(find_manifests([str(tmp_path)]), ReadOptions(), PriceTable.load())
+    assert (found.rows, found.problems) == (1, ())
+    assert [warning.code for warning in found.warnings] == ["not_read"]
+    assert found.warnings[0].message.endswith(": README.md, more.txt.gz, notes.txt, older/.")
+
+
+def test_a_text_file_that_is_named_itself_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(SHEET)
+    (tmp_path / "rows.txt").write_text(SHEET.replace("A cat", "A dog"))
+    found = find_manifests([str(tmp_path), str(tmp_path / "rows.txt")])
+    assert [Path(path).name for path in found] == ["a.csv", "rows.txt"]
+
+
+def test_a_folder_of_notes_only_names_them(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(SHEET)
+    with pytest.raises(ManifestError) as raised:
+        find_manifests([str(tmp_path)])
+    assert "notes.txt" in raised.value.hint
+
+
 def test_what_is_named_is_read_in_the_order_of_naming(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(SHEET)
     (tmp_path / "two.csv").write_text(SHEET)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from batchgen.check import rules
 from batchgen.job import Problem, Row
 from batchgen.manifest.entry import shown
 
@@ -33,22 +34,6 @@ _SCENE_WORDS = {
     "i2v": "image-to-video", "video-to-video": "video-to-video", "v2v": "video-to-video",
     "videoedit": "video-to-video", "video-edit": "video-to-video",
 }  # fmt: skip
-#: Text that was read in the wrong encoding once: UTF-8 taken for Windows text.
-GARBLED = re.compile("Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[\u0080-\u00bf™œ“”˜¦\u009d]|ï»¿")
-_PAGES = {
-    "drive.google.com": "Google Drive", "docs.google.com": "Google Docs", "photos.google.com": "Google Photos",
-    "photos.app.goo.gl": "Google Photos", "1drv.ms": "OneDrive", "onedrive.live.com": "OneDrive",
-    "we.tl": "WeTransfer", "wetransfer.com": "WeTransfer", "app.box.com": "Box", "icloud.com": "iCloud",
-    "youtube.com": "YouTube", "youtu.be": "YouTube", "vimeo.com": "Vimeo", "tiktok.com": "TikTok",
-    "instagram.com": "Instagram", "facebook.com": "Facebook", "pinterest.com": "Pinterest", "imgur.com": "Imgur",
-    "figma.com": "Figma", "canva.com": "Canva", "notion.so": "Notion", "sharepoint.com": "SharePoint",
-    "dropbox.com": "Dropbox", "github.com": "GitHub", "flickr.com": "Flickr",
-}  # fmt: skip
-_FILES = {"i.imgur.com", "dl.dropboxusercontent.com", "raw.github.com"}
-_INSIDE = (".local", ".internal", ".lan", ".intranet", ".localhost", ".test", ".home.arpa", ".invalid", ".corp")
-_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".svg", ".avif", ".psd")
-_VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv")
-_OTHERS = (".html", ".htm", ".pdf", ".doc", ".docx", ".ppt", ".pptx", ".zip", ".mp3", ".wav", ".php")
 
 
 def cautions(row: Row, request: Mapping[str, Any]) -> Iterator[Problem]:
@@ -111,7 +96,7 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
     if len(prompt) > limit:
         message = f"The prompt has {len(prompt):,} characters; this model takes {limit:,} as a rule."
         yield "prompt", "long_prompt", message, "What is beyond may be cut off or refused. Shorten it."
-    if "{{" in prompt:
+    if rules.BRACES in prompt:
         message = f"The prompt holds braces that look like a variable: {shown(prompt)}."
         yield (
             "prompt",
@@ -119,7 +104,7 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
             message,
             "Variables are filled in in YAML manifests only; here they are sent as text.",
         )
-    if not prompt.isascii() and (found := GARBLED.search(prompt)):
+    if not prompt.isascii() and (found := rules.GARBLED.search(prompt)):
         around = prompt[max(0, found.start() - 10) : found.end() + 10]
         message = f"The prompt looks garbled: {shown(around)}."
         yield (
@@ -133,7 +118,7 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
 def of_address(key: str, url: str) -> Iterator[Caution]:
     """What an address looks like; it is known to be an absolute http or https address."""
     plain = _PLAIN.fullmatch(url)
-    if plain and _is_known_good(plain[1]) and not url.lower().endswith(_WRONG[key]):
+    if plain and _is_known_good(plain[1]) and not url.lower().endswith(rules.WRONG_ENDINGS[key]):
         return
     try:
         parts = urlsplit(url)
@@ -157,11 +142,11 @@ def of_address(key: str, url: str) -> Iterator[Caution]:
             f"{shown(url)} has a comma in it.",
             "Addresses are separated by blanks, not commas.",
         )
-    if re.search(r"[?&](x-amz-signature|x-goog-signature|sig)=", url, re.IGNORECASE):
+    if re.search(rules.SIGNED, url, re.IGNORECASE):
         message = f"{shown(url)} is a signed link, which ends some time."
         yield key, "signed_link", message, "It must live until the video is made: that can take hours."
     path = parts.path.lower()
-    if path.endswith(_WRONG[key]):
+    if path.endswith(rules.WRONG_ENDINGS[key]):
         ending = path[path.rindex(".") :]
         message = f"{key} is a file that ends in {ending}: {shown(url)}."
         yield key, "wrong_file", message, f"It should be {'a picture' if key == 'image_input' else 'a video'}."
@@ -169,20 +154,19 @@ def of_address(key: str, url: str) -> Iterator[Caution]:
 
 #: Nearly every address: nothing in it that a caution could be about, but for its host and its ending.
 _PLAIN = re.compile(r"https://([a-z0-9.-]+)/[A-Za-z0-9._~/%+-]*")
-_WRONG = {"image_input": (*_OTHERS, *_VIDEOS), "video_input": (*_OTHERS, *_IMAGES)}
 
 
 @lru_cache(maxsize=10_000)
 def _is_known_good(host: str) -> bool:
     """Whether no caution is about the host itself, whatever the path."""
     inside = _is_inside(host.rstrip("."))
-    return not inside and not any(host == name or host.endswith("." + name) for name in _PAGES)
+    return not inside and not any(host == name or host.endswith("." + name) for name in rules.PAGES)
 
 
 def _page(host: str, path: str, query: str) -> str | None:
-    if host in _FILES:
+    if host in rules.FILE_HOSTS:
         return None
-    name = next((name for name in _PAGES if host == name or host.endswith("." + name)), None)
+    name = next((name for name in rules.PAGES if host == name or host.endswith("." + name)), None)
     if name is None:
         return None
     if name == "dropbox.com" and re.search(r"(^|&)(dl|raw)=1(&|$)", query):
@@ -193,11 +177,11 @@ def _page(host: str, path: str, query: str) -> str | None:
         r"(^|&)(export=download|download=1)(&|$)", query
     ):
         return None
-    return _PAGES[name]
+    return rules.PAGES[name]
 
 
 def _is_inside(host: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return bool(host) and ("." not in host or host.endswith(_INSIDE))
+        return bool(host) and ("." not in host or host.endswith(rules.INSIDE))

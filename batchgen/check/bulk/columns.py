@@ -4,6 +4,8 @@ Each `plain_*` function gives True only for cells that the careful path would ta
 are RE2's, in which every one of them is linear.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,32 +15,32 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batchgen.check import rules
 from batchgen.check.bulk.hashing import column_hashes
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
+
+def _any(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, names))
+
+
 _HOST = r"^https://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,24}(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~%+=@.-]*)*"
 _QUERY = r"(?:\?[A-Za-z0-9._~/%&=+:@-]*)?$"
 #: A plain address of a file whose ending fits, or that has none.
 _ADDRESS = {
-    "image_input": _HOST + r"(?:/[A-Za-z0-9_~%+=@-]*|\.(?:jpe?g|png|webp|JPE?G|PNG|WEBP))" + _QUERY,
-    "video_input": _HOST + r"(?:/[A-Za-z0-9_~%+=@-]*|\.(?:mp4|mov|webm|m4v|mkv|MP4|MOV|WEBM|M4V|MKV))" + _QUERY,
+    key: f"{_HOST}(?:/[A-Za-z0-9_~%+=@-]*|(?i:{_any(endings)})){_QUERY}"
+    for key, endings in (("image_input", rules.PICTURES), ("video_input", rules.VIDEOS))
 }
-#: Hosts, or parts of them, that a warning may be about.
-_ODD_HOST = (
-    r"^https://[^/?]*(?:google|goo\.gl|1drv|live\.com|we\.tl|wetransfer|box\.com|icloud|youtu|vimeo|tiktok|"
-    r"instagram|facebook|pinterest|imgur|figma|canva|notion|sharepoint|dropbox|github|flickr|\.local|\.internal|"
-    r"\.lan|\.intranet|\.test|\.home\.arpa|\.invalid|\.corp)"
-)
-_SIGNED = r"(?i)[?&](?:x-amz-signature|x-goog-signature|sig)="
+#: Hosts that a warning may be about.
+_ODD_HOST = rf"^https://(?:(?:[a-z0-9-]+\.)*(?:{_any(rules.PAGES)})|[^/?:]*(?:{_any(rules.INSIDE)}))(?:[:/?]|$)"
 #: Anything but white space (as Python's str.isspace has it), in text and in ASCII bytes.
 _INK = (
     "[^\\x00-\\x20\\x7f-\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]",
     "[^\\x00-\\x20\\x7f]",
 )
-_GARBLED = ("Ã", "â€", "ï»¿")
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,10 @@ def plain_prompts(texts: Texts, limits: Numbers, data: bytes) -> Flags:
     doubtful = ((texts.first >= 0) & (texts.first <= 0x20)) | (texts.first >= 0x7F)
     if doubtful.any():
         good &= ~doubtful | texts.matches(_INK[0] if texts.is_text else _INK[1])
-    if b"{{" in data:
-        good &= ~texts.matches(r"\{\{")
-    if texts.is_text and any(mark.encode() in data for mark in _GARBLED):
-        good &= ~texts.matches("|".join(_GARBLED))
+    if rules.BRACES.encode() in data:
+        good &= ~texts.matches(re.escape(rules.BRACES))
+    if texts.is_text and any(mark.encode() in data for mark in rules.GARBLED_MARKS):
+        good &= ~texts.matches(_any(rules.GARBLED_MARKS))
     return good
 
 
@@ -120,7 +122,7 @@ def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
         return empty
     good: Flags = texts.matches(_ADDRESS[key]) & (texts.sizes <= 8000) & ~texts.matches(_ODD_HOST)
     if b"?" in data:
-        good &= ~texts.matches(_SIGNED)
+        good &= ~texts.matches("(?i)" + rules.SIGNED)
     return empty | good
 
 

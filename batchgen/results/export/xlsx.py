@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SHEET_LINES = 1_048_576
 CELL_CHARACTERS = 32_767
 
+#: The same content gives the same bytes.
+_NO_TIME = {"created": datetime(2000, 1, 1)}
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 _TIMES = {RESULT_COLUMNS.index(name): name for name in ("submitted_at", "finished_at", "expires_at")}
 _WIDTHS = {"job_id": 26, "prompt": 60, "video_url": 30, "video_path": 32, "error": 40, "model": 28}
@@ -41,7 +43,7 @@ def write_xlsx(target: Path, results: Iterable[Result], summary: Summary, other:
     header = [guard(name) for name in columns(other)]
     lines, cuts = 0, 0
     with whole_file(target) as file, closing(Workbook(file, _OPTIONS)) as book:
-        book.set_properties({"created": datetime(2000, 1, 1)})  # the same results give the same bytes
+        book.set_properties(_NO_TIME)
         moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         sheet, at = _sheet(book, header, 1), 0
         for result in results:
@@ -66,6 +68,7 @@ def write_text_sheet(file: BinaryIO, header: Sequence[str], rows: Iterable[Seque
 
     count = 0
     with closing(Workbook(file, _OPTIONS)) as book:
+        book.set_properties(_NO_TIME)
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
         bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})

@@ -34,16 +34,14 @@ class Doubt:
     request: dict[str, Any]
 
 
-def doubts(connection: sa.Connection, job_ids: Sequence[str] | None = None) -> list[Doubt]:
-    """Every doubt, oldest first; or those of some jobs."""
+def doubts(connection: sa.Connection) -> list[Doubt]:
+    """Every doubt, oldest first."""
     query = (
         sa.select(attempt, job.c.job_id, job.c.request)
         .join(job, job.c.job_no == attempt.c.job_no)
         .where(attempt.c.outcome == "in_doubt")
         .order_by(attempt.c.attempt_id)
     )
-    if job_ids is not None:
-        query = query.where(job.c.job_id.in_(job_ids))
     return [
         Doubt(
             one.attempt_id, one.job_no, one.job_id, one.price, one.begun_at, one.not_after, one.code,

@@ -196,7 +196,6 @@ class Fetched:
     seconds: float | None = None
     at: float | None = None
     trouble: str = ""
-    url: str = ""
 
 
 def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:

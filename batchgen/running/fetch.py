@@ -168,7 +168,6 @@ class Fetcher:
     async def _failed(self, video: Video, path: str, error: DownloadError | OSError) -> None:
         kind = error.kind if isinstance(error, DownloadError) else "disk"
         words = error.message if isinstance(error, DownloadError) else str(error)
-        self._board.videos_failed += 1
         self._board.dirty = True
         self._board.event("download_failed", job_id=video.job_id, why=kind, message=words)
         if kind in ("disk", "disk_full"):

@@ -44,7 +44,7 @@ class _Watched:
 
 
 class Poller:
-    """Looks at every open task until it ends. `ended` hears of each task that did; `freed` that room is."""
+    """Polls every open task until it ends. `ended` hears of each task that did, and so is free in flight."""
 
     def __init__(
         self,

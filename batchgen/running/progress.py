@@ -24,7 +24,6 @@ _SLOW = {
     "in_flight": "the number of tasks in flight",
     "service": "the rate that the service allows",
     "finding": "finding out how fast the service allows",
-    "disk": "the disk",
 }
 
 

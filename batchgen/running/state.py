@@ -38,7 +38,6 @@ class Board:
     credits_spent: int = 0
     videos_wanted: int = 0
     videos_here: int = 0
-    videos_failed: int = 0
     throttled: int = 0
     slow: str = ""
     stops: dict[Stop, str] = field(default_factory=dict)

@@ -64,7 +64,6 @@ class Drive:
         self._ledger = ledger
         self._api = api
         self._board = board
-        self._config = config
         self._course = course
         self._files = FileHost(near=course.near)
         now, wall = board.clock.now(), board.clock.wall()

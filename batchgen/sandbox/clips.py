@@ -1,6 +1,6 @@
 """The video of a task: a real, small MP4 that differs from every other task's.
 
-The packaged clips are real H.264 (`make_clips.py`). A `uuid` box with the task's id and prompt is put after
+The packaged clips are real H.264 (`tools/make_clips.py`). A `uuid` box with the task's id and prompt is put after
 the last box: players skip it, no offset in the file moves, and every task's bytes have a hash of their own.
 """
 

@@ -1,11 +1,14 @@
 """The one table of faults: documentation, `--list-faults`, rules and the service all read it."""
 
+from .broken_answers import BROKEN
 from .fault import Fault
 from .file_faults import FILE_FAULTS
 from .get_faults import GET_FAULTS
-from .post_faults import POST_FAULTS
+from .refusals import REFUSALS
 from .task_faults import TASK_FAULTS
 
+#: Of a POST: refusals before acceptance, and what becomes of the answer after it.
+POST_FAULTS = {**REFUSALS, **BROKEN}
 FAULTS: dict[str, Fault] = {**POST_FAULTS, **TASK_FAULTS, **GET_FAULTS, **FILE_FAULTS}
 
 _TITLES = {

@@ -112,8 +112,8 @@ class Till:
         return asyncio.run(self.ledger.see(seen))
 
     def doubt(self, job_id: str) -> Doubt:
-        (one,) = self.ledger.read(lambda connection: doubts(connection, [job_id]))
-        return one
+        (doubt,) = [each for each in self.ledger.read(doubts) if each.job_id == job_id]
+        return doubt
 
     def cap(self, cap: int | None) -> None:
         self.ledger.write(lambda connection: set_cap(connection, cap))

@@ -4,7 +4,7 @@ All vendor words, envelopes and hiding places end here. `create` holds the table
 `task` the reading of a task, `urls` where videos hide, `signs` and `complaint` what structure says, `words` words.
 """
 
-from batchgen.service.reply.create import never, outcome
+from batchgen.service.reply.create import outcome
 from batchgen.service.reply.task import is_the_service, look
 
-__all__ = ["is_the_service", "look", "never", "outcome"]
+__all__ = ["is_the_service", "look", "outcome"]

@@ -7,7 +7,6 @@ costs a person a look, a mistake costs money.
 
 import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 from batchgen.job import Answer, Outcome, OutcomeKind
@@ -32,39 +31,31 @@ REJECTED = frozenset({400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431})
 UNREACHED = frozenset({521, 523, 525, 526})
 
 
-def never(_task_id: str) -> bool:
-    """The ledger of somebody who has none: no id is known."""
-    return False
-
-
-def outcome(
-    answer: Answer, *, known_id: Callable[[str], bool] = never, idempotent: bool = False, sent: bytes = b""
-) -> Outcome:
+def outcome(answer: Answer, *, idempotent: bool = False, sent: bytes = b"") -> Outcome:
     """What is known after one POST that was answered in full.
 
-    `known_id` says whether a task id is in the ledger already; `idempotent` that the service is configured
-    to honour Idempotency-Key. `sent` is the body of the POST: what the answer quotes of it is not the service's
-    word. Never raises.
+    `idempotent`: the service is configured to honour Idempotency-Key. `sent` is the body of the POST: what the
+    answer quotes of it is not the service's word. Never raises.
     """
     status = answer.status
     if 200 <= status <= 299:
-        return _of_2xx(answer, known_id, sent)
+        return _of_2xx(answer, sent)
     if 500 <= status <= 599:
         return _of_5xx(answer)
     body = parsed_or_none(answer.body)
     if says_yes(body):
         if status == 409 and idempotent:
-            return _of_repeat(answer, known_id)
+            return _of_repeat(answer)
         return _contradiction(answer, body, f"HTTP {status} beside a body that says yes")
     if 400 <= status <= 499:
-        return _of_4xx(answer, known_id, idempotent, sent)
+        return _of_4xx(answer, idempotent, sent)
     if status in (307, 308):
         where = one_line(answer.headers.get("location", ""), 200)
         return _told(answer, OutcomeKind.REFUSED, "redirect", f"redirected to {where}; redirects are not followed")
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", _page_text(answer))
 
 
-def _of_2xx(answer: Answer, known_id: Callable[[str], bool], sent: bytes) -> Outcome:
+def _of_2xx(answer: Answer, sent: bytes) -> Outcome:
     try:
         body = parse(answer.body)
     except Unreadable as why:
@@ -80,7 +71,7 @@ def _of_2xx(answer: Answer, known_id: Callable[[str], bool], sent: bytes) -> Out
         words_of_it = error_text(body).message
         said = "the answer holds no task id" + (f', and says "{words_of_it}"' if words_of_it else "")
         return _told(answer, OutcomeKind.IN_DOUBT, "no_id", said)
-    return _accepted(answer, body, task_id, known_id)
+    return _accepted(answer, body, task_id)
 
 
 def _contradiction(answer: Answer, body: Any, said: str) -> Outcome:
@@ -102,16 +93,13 @@ def _of_body_error(answer: Answer, complaint: Complaint) -> Outcome:
     return _told(answer, OutcomeKind.IN_DOUBT, complaint.slug or _code(number), complaint.message)
 
 
-def _accepted(answer: Answer, body: Any, task_id: str, known_id: Callable[[str], bool]) -> Outcome:
+def _accepted(answer: Answer, body: Any, task_id: str) -> Outcome:
     if not answer.framed:
         said = "the answer's end can't be told from a cut"
         return _told(answer, OutcomeKind.IN_DOUBT, "unframed", said)
     if rivals := disagreeing_ids(body):
         said = f"the answer names more than one id: {', '.join(one_line(rival, 100) for rival in rivals[:5])}"
         return _told(answer, OutcomeKind.IN_DOUBT, "two_ids", said)
-    if known_id(task_id):
-        said = f"the service gave the task id {one_line(task_id, 100)}, which another attempt already has"
-        return _told(answer, OutcomeKind.IN_DOUBT, "known_id", said)
     return Outcome(
         OutcomeKind.ACCEPTED,
         code="accepted",
@@ -123,7 +111,7 @@ def _accepted(answer: Answer, body: Any, task_id: str, known_id: Callable[[str],
     )
 
 
-def _of_4xx(answer: Answer, known_id: Callable[[str], bool], idempotent: bool, sent: bytes) -> Outcome:
+def _of_4xx(answer: Answer, idempotent: bool, sent: bytes) -> Outcome:
     status = answer.status
     body = parsed_or_none(answer.body)
     complaint = error_text(body).without_echo(texts_of(sent))
@@ -138,7 +126,7 @@ def _of_4xx(answer: Answer, known_id: Callable[[str], bool], idempotent: bool, s
     if status in REJECTED or status == 403:
         return _of_refusal(answer, complaint, message, is_json=body is not None)
     if status == 409 and idempotent:
-        return _of_repeat(answer, known_id)
+        return _of_repeat(answer)
     return _told(answer, OutcomeKind.IN_DOUBT, f"http_{status}", message)
 
 
@@ -153,14 +141,14 @@ def _of_refusal(answer: Answer, complaint: Complaint, message: str, *, is_json: 
     return _told(answer, OutcomeKind.REJECTED, complaint.slug or f"http_{status}", message)
 
 
-def _of_repeat(answer: Answer, known_id: Callable[[str], bool]) -> Outcome:
+def _of_repeat(answer: Answer) -> Outcome:
     """A 409 of a service that honours the key: the task of the first sending, if it is named."""
     try:
         body = parse(answer.body)
     except Unreadable as why:
         return _unreadable(answer, why)
     if task_id := task_id_of(body):
-        return _accepted(answer, body, task_id, known_id)
+        return _accepted(answer, body, task_id)
     return _told(answer, OutcomeKind.IN_DOUBT, "http_409", error_text(body).message)
 
 

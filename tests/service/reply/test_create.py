@@ -18,8 +18,8 @@ NEVER_FOR_5XX = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.REFUSED
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_answer_means_what_its_folder_says(case: Case) -> None:
-    known, sent = "known" in case.marks, case.marks.get("sent", "").encode()
-    said = outcome(case.answer, known_id=lambda _id: known, idempotent="idempotent" in case.marks, sent=sent)
+    sent = case.marks.get("sent", "").encode()
+    said = outcome(case.answer, idempotent="idempotent" in case.marks, sent=sent)
     assert said.kind.value == case.folder, said
     assert said.code
     assert said.status == case.answer.status
@@ -92,18 +92,17 @@ def test_any_bytes_have_an_outcome_and_a_2xx_that_is_not_json_is_in_doubt(
         assert said.kind is OutcomeKind.IN_DOUBT
 
 
-@given(statuses, bodies, st.booleans(), st.booleans(), st.booleans())
-@example(200, {"id": "T", "costCredits": float("inf")}, True, False, False)
-@example(503, {"error": "insufficient credits"}, True, False, False)
+@given(statuses, bodies, st.booleans(), st.booleans())
+@example(200, {"id": "T", "costCredits": float("inf")}, True, False)
+@example(503, {"error": "insufficient credits"}, True, False)
 def test_the_laws_of_the_table_hold_for_any_json(
-    status: int, body: object, framed: bool, known: bool, retry_after: bool
+    status: int, body: object, framed: bool, retry_after: bool
 ) -> None:
     headers = {"retry-after": "5"} if retry_after else {}
-    said = outcome(Answer(status, headers, encoded(body), framed), known_id=lambda _id: known)
+    said = outcome(Answer(status, headers, encoded(body), framed))
     if said.kind is OutcomeKind.ACCEPTED:
         assert 200 <= status <= 299
         assert framed
-        assert not known
         assert said.task_id
     if said.kind is OutcomeKind.NOT_SENT:
         raise AssertionError("nothing here is an edge's page")

@@ -4,7 +4,7 @@ import pytest
 import submit_faults
 from processes import Zygote
 
-from batchgen.sandbox.post_faults import POST_FAULTS
+from batchgen.sandbox.faults import POST_FAULTS
 
 SEED = 20264
 

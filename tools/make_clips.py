@@ -1,4 +1,4 @@
-"""Makes the clips in `assets/` (`python -m batchgen.sandbox.make_clips`; needs `pip install av numpy`).
+"""Makes the clips of the sandbox (`python tools/make_clips.py`; needs `pip install av numpy`).
 
 Nothing at run time imports this: it documents how the packaged files were made. Each clip is two seconds of
 H.264 (constrained baseline, yuv420p, 24 frames a second) in an MP4 whose `moov` box stands first, so that
@@ -9,6 +9,7 @@ discs that move over it.
 from pathlib import Path
 from typing import Any
 
+ASSETS = Path(__file__).parent.parent / "batchgen" / "sandbox" / "assets"
 FRAMES = 48
 RATE = 24
 
@@ -65,5 +66,5 @@ def make(clip: str, folder: Path) -> Path:
 
 if __name__ == "__main__":
     for name in CLIPS:
-        made = make(name, Path(__file__).parent / "assets")
-        print(made, made.stat().st_size)  # noqa: T201 a tool for developers
+        made = make(name, ASSETS)
+        print(made, made.stat().st_size)

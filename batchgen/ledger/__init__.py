@@ -1,14 +1,13 @@
 """The ledger: the durable record of attempts and of what came of them.
 
 `Ledger` is the write side of one run: it holds the run lock, the only read-write connection and the writer
-thread. Everything that is answered is durable. Reading (status, results, report) needs only `Store.read` and
+thread. Everything that is answered is durable. Reading (status, results, report) needs only ``reading` and
 the functions of `views`.
 """
 
 import os
 import socket
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,26 +20,31 @@ import sqlalchemy as sa
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import attempts, failpoint, rows, tasks, views
-from batchgen.ledger.attempts import Attempt, CapReached, Ended
+from batchgen.ledger.attempts import Attempt, CapReached, EndedAttempt
+from batchgen.ledger.clock import Clock
+from batchgen.ledger.decisions import Person
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_behind, tasks_told
 from batchgen.ledger.sqlite.in_place import Whereabouts
 from batchgen.ledger.sqlite.lock import RunLock, owner_name, refuse_network_file_system
 from batchgen.ledger.sqlite.spill import FILE as SPILL_FILE
 from batchgen.ledger.sqlite.spill import Spill, import_spill, spill_files
-from batchgen.ledger.sqlite.store import Store, set_meta_value, unreadable
+from batchgen.ledger.sqlite.store import Store, reading, set_meta_value, unreadable
 from batchgen.ledger.sqlite.writer import InlineWriter, Writer
 
 T = TypeVar("T")
 
-__all__ = ["Attempt", "CapReached", "Ended", "Ledger", "Store"]
+__all__ = ["Attempt", "CapReached", "Clock", "Ledger", "Person", "Store", "reading"]
+
+CLOCK = Clock()
 
 
 class Ledger:
     """An open ledger under the run lock. Make it with `Ledger.open`, end it with `close`."""
 
-    def __init__(self, out: Path, service: str, store: Store, lock: RunLock, *, inline: bool) -> None:
+    def __init__(self, out: Path, service: str, store: Store, lock: RunLock, *, inline: bool, clock: Clock) -> None:
         self.out = out
         self.service = service
+        self.clock = clock
         self.store = store
         self._lock = lock
         self._whereabouts = Whereabouts(out)
@@ -48,13 +52,13 @@ class Ledger:
         self._spill: Spill | None = None
         self._reader = store if inline else Store.read(out)
         self._ledger_id = uuid.UUID(self.meta("ledger_id"))
-        self.owner = owner_name()
+        self.owner = owner_name(clock.wall())
         self.recovered = 0
         with self._reader.begin() as connection:
             self._next_attempt = attempts.next_attempt_id(connection)
 
     @classmethod
-    def open(cls, out: Path, service: str, *, inline: bool = False) -> "Ledger":
+    def open(cls, out: Path, service: str, *, inline: bool = False, clock: Clock = CLOCK) -> "Ledger":
         """Take the run lock of `out`, open or make its ledger, and recover what a crash left.
 
         Raises LedgerBusy while another run works there, LedgerError when it belongs to another service, or when it
@@ -65,17 +69,17 @@ class Ledger:
         lock = RunLock(out)
         lock.take()
         try:
-            store = Store.write(out, service)
+            store, now = Store.write(out, service, clock.wall()), clock.wall()
             with store.begin() as connection:
                 if homeless := import_spill(connection, out, service):
                     raise ledger_behind(out, SPILL_FILE, homeless)
                 check_not_behind(connection, out, service, tasks_told(out))
-                recovered = attempts.recover(connection, time.time())
-                owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+                recovered = attempts.recover(connection, now)
+                owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
                 set_meta_value(connection, "owner", owner)
             for path in spill_files(out):
                 path.unlink(missing_ok=True)
-            ledger = cls(out, service, store, lock, inline=inline)
+            ledger = cls(out, service, store, lock, inline=inline, clock=clock)
             ledger.recovered = recovered
         except BaseException:
             lock.free()
@@ -131,7 +135,7 @@ class Ledger:
         When the ledger can't take an accepted task, for whatever reason, its id goes to the spill file and to the
         terminal. Raises LedgerWriteError then, and for every other outcome that could not be written.
         """
-        ended = Ended(attempt, outcome, at, self.service)
+        ended = EndedAttempt(attempt, outcome, at, self.service)
         failpoint.reached(f"end.{outcome.kind}.before")
         try:
             await self._writer.write(attempts.end, ended)
@@ -142,7 +146,7 @@ class Ledger:
                 code=attempts.KNOWN_TASK_ID,
                 message=attempts.known_words(outcome.task_id),
             )
-            await self._writer.write(attempts.end, Ended(attempt, outcome, at, self.service))
+            await self._writer.write(attempts.end, EndedAttempt(attempt, outcome, at, self.service))
         except Exception as error:
             if outcome.kind is OutcomeKind.ACCEPTED:
                 self._spill_over(ended)
@@ -179,7 +183,7 @@ class Ledger:
                 hint="Make room on the disk (a megabyte will do), then run again.",
             ) from error
 
-    def _spill_over(self, ended: Ended) -> None:
+    def _spill_over(self, ended: EndedAttempt) -> None:
         print(  # noqa: T201 - the terminal is the last place left for an id that was paid for
             f"The ledger could not be written. Job {ended.attempt.job_id} is task {ended.outcome.task_id}.",
             file=sys.stderr,
@@ -230,6 +234,10 @@ class Ledger:
 
     async def set_meta(self, **values: Any) -> None:
         await self._writer.write(_set_metas, values)
+
+    def person(self) -> Person:
+        """Who decides now, for the record."""
+        return Person.here(self.clock.wall())
 
     def credits(self) -> views.Credits:
         return self.read(views.credits)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from batchgen.errors import UsageError
 from batchgen.job import GIVEN_UP, PAID_LOST, TASK_NOT_FOUND, State
-from batchgen.ledger.decisions import note, refuse_known_task
+from batchgen.ledger.decisions import Person, note, refuse_known_task
 from batchgen.ledger.tables import LIVE, attempt, decision, job, task
 
 #: How a job stands whose task a person may still name.
@@ -19,7 +19,7 @@ _OPEN_TO_A_NAME = {
 }
 
 
-def name_task(connection: sa.Connection, job_id: str, task_id: str, service: str, who: str) -> None:
+def name_task(connection: sa.Connection, job_id: str, task_id: str, service: str, by: Person) -> None:
     """The job's task is this one: it is polled from now on. Raises UsageError where nothing is to be put right."""
     now = _settled(connection, job_id)
     if now is None or (now.task_id == task_id and now.error_code == TASK_NOT_FOUND):
@@ -40,7 +40,7 @@ def name_task(connection: sa.Connection, job_id: str, task_id: str, service: str
     connection.execute(
         sa.update(job).where(job.c.job_no == now.job_no).values(state=State.SUBMITTED, error_code="", error="")
     )
-    note(connection, who, "resolve: task", job_id, task_id=task_id, was=now.task_id or PAID_LOST)
+    note(connection, by, "resolve: task", job_id, task_id=task_id, was=now.task_id or PAID_LOST)
 
 
 def _settled(connection: sa.Connection, job_id: str) -> Any:

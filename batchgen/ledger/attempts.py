@@ -49,7 +49,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedAttempt:
     """An attempt and what is known after it."""
 
     attempt: Attempt
@@ -152,7 +152,7 @@ _TASK_COLUMNS = ("task_no", "service", "task_id", "job_no", "state", "charged", 
 _INSERT_TASK = Prepared(sa.insert(task), _TASK_COLUMNS)
 
 
-def end(connection: sa.Connection, ended: Sequence[Ended]) -> list[None]:
+def end(connection: sa.Connection, ended: Sequence[EndedAttempt]) -> list[None]:
     """Write the outcomes down, settle the reservations, and remember accepted tasks.
 
     A task id that the ledger has already raises IntegrityError: the caller ends that attempt in doubt.
@@ -182,7 +182,7 @@ def extend(connection: sa.Connection, some: Sequence[tuple[int, float]]) -> list
     return [None] * len(some)
 
 
-def charge(one: Ended) -> int:
+def charge(one: EndedAttempt) -> int:
     """What an accepted attempt costs: what the answer states, else the price frozen at begin."""
     stated = one.outcome.charged_credits
     return one.attempt.price if stated is None else stated
@@ -195,7 +195,7 @@ def settle(connection: sa.Connection, **changes: int) -> None:
         connection.execute(sa.update(account).values(**values))
 
 
-def _outcome_values(one: Ended) -> dict[str, object]:
+def _outcome_values(one: EndedAttempt) -> dict[str, object]:
     outcome = one.outcome
     return {
         "id": one.attempt.attempt_id,
@@ -209,7 +209,7 @@ def _outcome_values(one: Ended) -> dict[str, object]:
     }
 
 
-def _task_values(one: Ended) -> dict[str, object]:
+def _task_values(one: EndedAttempt) -> dict[str, object]:
     return {
         "task_no": one.attempt.attempt_id,
         "service": one.service,
@@ -221,7 +221,7 @@ def _task_values(one: Ended) -> dict[str, object]:
     }
 
 
-def _job_values(one: Ended) -> dict[str, object]:
+def _job_values(one: EndedAttempt) -> dict[str, object]:
     outcome = one.outcome
     if outcome.kind is OutcomeKind.ACCEPTED:
         state, code, words = State.SUBMITTED, "", ""

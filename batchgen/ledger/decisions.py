@@ -1,7 +1,7 @@
 """What only a person may decide: settle a doubt, give a task up, buy again. Each is written down."""
 
+import getpass
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,22 @@ from batchgen.ledger import purchases
 from batchgen.ledger.attempts import settle
 from batchgen.ledger.sqlite.store import set_meta_value
 from batchgen.ledger.tables import attempt, decision, job, task
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who decides (the name of the account), and when: for the record of decisions."""
+
+    name: str
+    at: float
+
+    @classmethod
+    def here(cls, at: float) -> "Person":
+        """Whoever runs this process."""
+        try:
+            return cls(getpass.getuser(), at)
+        except (OSError, KeyError, ImportError):
+            return cls("unknown", at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ def doubts(connection: sa.Connection) -> list[Doubt]:
     ]  # fmt: skip
 
 
-def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, who: str) -> None:
+def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, by: Person) -> None:
     """The doubt was accepted, as this task: it is polled like any other from now on."""
     refuse_known_task(connection, service, task_id)
     _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
@@ -63,7 +79,7 @@ def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, w
         )
     )  # fmt: skip
     settle(connection, in_doubt=-doubt.price, charged=doubt.price)
-    note(connection, who, "resolve: task", doubt.job_id, task_id=task_id)
+    note(connection, by, "resolve: task", doubt.job_id, task_id=task_id)
 
 
 def refuse_known_task(connection: sa.Connection, service: str, task_id: str) -> None:
@@ -81,10 +97,10 @@ def refuse_known_task(connection: sa.Connection, service: str, task_id: str) -> 
         )
 
 
-def not_charged(connection: sa.Connection, doubt: Doubt, who: str) -> None:
+def not_charged(connection: sa.Connection, doubt: Doubt, by: Person) -> None:
     """The service has no such task: the reservation is free again, and the job may be submitted again."""
-    if time.time() <= doubt.not_after:
-        wait = int(doubt.not_after - time.time()) + 1
+    if by.at <= doubt.not_after:
+        wait = int(doubt.not_after - by.at) + 1
         raise UsageError(
             f"The request of job {doubt.job_id} may still arrive at the service.",
             code="too_early",
@@ -92,15 +108,15 @@ def not_charged(connection: sa.Connection, doubt: Doubt, who: str) -> None:
         )
     _settle_doubt(connection, doubt, "not_charged", State.NOT_SUBMITTED, "", "")
     settle(connection, in_doubt=-doubt.price)
-    note(connection, who, "resolve: not charged", doubt.job_id)
+    note(connection, by, "resolve: not charged", doubt.job_id)
 
 
-def paid_lost(connection: sa.Connection, doubt: Doubt, who: str) -> None:
+def paid_lost(connection: sa.Connection, doubt: Doubt, by: Person) -> None:
     """It was charged, and its task can't be found: counts as spent."""
     words = "paid for, but the service's answer was lost and its task was not found"
     _settle_doubt(connection, doubt, PAID_LOST, State.FAILED, PAID_LOST, words)
     settle(connection, in_doubt=-doubt.price, charged=doubt.price)
-    note(connection, who, "resolve: paid, lost", doubt.job_id)
+    note(connection, by, "resolve: paid, lost", doubt.job_id)
 
 
 def _settle_doubt(
@@ -118,14 +134,14 @@ def _settle_doubt(
     )
 
 
-def give_up(connection: sa.Connection, job_id: str, who: str) -> None:
+def give_up(connection: sa.Connection, job_id: str, by: Person) -> None:
     """Stop waiting for a task that never ends: counts as spent, state expired."""
     words = "a person gave up waiting for the task"
     number = connection.execute(sa.select(job.c.job_no).where(job.c.job_id == job_id)).scalar()
     changed = connection.execute(
         sa.update(task)
         .where(task.c.job_no == number, task.c.state.in_([state.value for state in WAITING]))
-        .values(state=State.EXPIRED.value, finished_at=time.time())
+        .values(state=State.EXPIRED.value, finished_at=by.at)
     ).rowcount
     if changed != 1:
         raise UsageError(
@@ -136,11 +152,11 @@ def give_up(connection: sa.Connection, job_id: str, who: str) -> None:
     connection.execute(
         sa.update(job).where(job.c.job_no == number).values(state=State.EXPIRED, error_code=GIVEN_UP, error=words)
     )
-    note(connection, who, "give up", job_id)
+    note(connection, by, "give up", job_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedJob:
     """A job that ended without a video (or has one, when asked for by name): may be bought again, at `price`."""
 
     job_no: int
@@ -167,7 +183,7 @@ def ended_jobs(
     states: Iterable[State] = (),
     codes: Iterable[str] = (),
     job_ids: Iterable[str] = (),
-) -> list[Ended]:
+) -> list[EndedJob]:
     """Jobs to buy again: those that ended without a video, narrowed by state, code and id.
 
     A succeeded job is among them where its task named no video, or when it is named by its id.
@@ -187,12 +203,12 @@ def ended_jobs(
     if job_ids:
         query = query.where(job.c.job_id.in_(job_ids))
     return [
-        Ended(no, job_id, print_, State(state), *rest)
+        EndedJob(no, job_id, print_, State(state), *rest)
         for no, job_id, print_, state, *rest in connection.execute(query.order_by(job.c.position))
     ]
 
 
-def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> None:
+def buy_again(connection: sa.Connection, chosen: Sequence[EndedJob], by: Person) -> None:
     """Raise the purchase numbers: these jobs, and only these, wait to be submitted, at the prices that they say."""
     connection.execute(sa.update(job).where(job.c.selected == 1).values(selected=0))
     set_meta_value(connection, "taken_in", None)  # the next run chooses anew
@@ -216,11 +232,11 @@ def buy_again(connection: sa.Connection, chosen: Sequence[Ended], who: str) -> N
         ).rowcount
         if changed != 1:
             raise UsageError(f"Job {one.job_id} changed meanwhile; nothing was bought.", code="changed")
-        note(connection, who, "buy again: retry", one.job_id, purchase_no=one.purchase_no + 1, was=one.state)
+        note(connection, by, "buy again: retry", one.job_id, purchase_no=one.purchase_no + 1, was=one.state)
 
 
-def note(connection: sa.Connection, who: str, what: str, job_id: str = "", **detail: Any) -> None:
+def note(connection: sa.Connection, by: Person, what: str, job_id: str = "", **detail: Any) -> None:
     """Append to the record of decisions."""
     connection.execute(
-        sa.insert(decision).values(at=time.time(), who=who, what=what, job_id=job_id, detail=json.dumps(detail))
+        sa.insert(decision).values(at=by.at, who=by.name, what=what, job_id=job_id, detail=json.dumps(detail))
     )

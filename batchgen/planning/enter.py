@@ -1,15 +1,13 @@
 """What a walk over the rows looks up in the ledger, and what it enters there, in chunks."""
 
-import getpass
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from batchgen.job import Earlier, InvalidRow, Job, Known, State
-from batchgen.ledger import purchases, rows
+from batchgen.ledger import Person, purchases, rows
 from batchgen.ledger.tables import candidate as candidate_table
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
@@ -75,8 +73,9 @@ class Entries(Lookup):
 
     connection: sa.Connection
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, by: Person) -> None:
         super().__init__(connection)
+        self.by = by
         self.job_no, self.position, self.manifest_no = rows.next_numbers(connection)
         self.first_position = self.position
         self.manifest_no -= 1
@@ -148,10 +147,13 @@ class Entries(Lookup):
         )
         if raised:
             detail = json.dumps({"purchase_no": known.purchase_no + 1, "was": known.state.value})
-            self.decisions.append(_decision(f"buy again: {decision}", one.job_id, detail))
+            self.decisions.append(self._decision(f"buy again: {decision}", one.job_id, detail))
         elif back:
             detail = json.dumps({"state": back.state.value, "was": known.state.value})
-            self.decisions.append(_decision("back to what was bought", one.job_id, detail))
+            self.decisions.append(self._decision("back to what was bought", one.job_id, detail))
+
+    def _decision(self, what: str, job_id: str, detail: str) -> dict[str, Any]:
+        return {"at": self.by.at, "who": self.by.name, "what": what, "job_id": job_id, "detail": detail}
 
     def flush(self) -> None:
         rows.insert_many(self.connection, job_table, self.jobs)
@@ -184,15 +186,3 @@ class Entries(Lookup):
         self.flush()
         candidate_table.drop(self.connection)
         rows.forget_old_rows(self.connection, self.first_position)
-
-
-def _decision(what: str, job_id: str, detail: str) -> dict[str, Any]:
-    return {"at": time.time(), "who": person(), "what": what, "job_id": job_id, "detail": detail}
-
-
-def person() -> str:
-    """Who decides: the name of the account, for the ledger's record."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"

@@ -11,14 +11,13 @@ from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
 from batchgen.errors import CapError, ManifestError, UsageError
 from batchgen.job import InvalidRow, Job
-from batchgen.ledger import CapReached, Ledger, Store, failpoint, views
+from batchgen.ledger import CapReached, Ledger, Person, Store, failpoint, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.decisions import note
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
 from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value
 from batchgen.planning import walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
-from batchgen.planning.enter import person
 
 SANDBOX_SERVICE = "sandbox"
 
@@ -216,10 +215,12 @@ def take_in(
     """Write rows and jobs into the ledger, in one transaction, and the cap with them."""
     columns = list(dict.fromkeys(name for some in preview.survey.columns.values() for name in some))
 
+    by = ledger.person()
+
     def change(connection: Any) -> None:
         failpoint.reached("take_in.before")
         if cap.said:
-            change_cap(connection, cap.credits)
+            change_cap(connection, cap.credits, by)
         if preview.taken_in and is_taken_in(connection, preview.survey, options):
             _check_plan(preview.plan, walk.unchanged(connection, preview.survey.invalid))
             return
@@ -232,7 +233,7 @@ def take_in(
             knows=walk.knows(connection),
             surveyed=preview.survey,
         )
-        plan = walk.take_in(connection, items, options.selection, resubmit_changed=options.resubmit_changed)
+        plan = walk.take_in(connection, items, options.selection, by, resubmit_changed=options.resubmit_changed)
         _check_manifests(preview.survey, prices, options)  # again: it is read while somebody may write it
         _check_plan(preview.plan, plan)
         set_meta_value(connection, "first_position", position)
@@ -265,7 +266,7 @@ def _check_plan(shown: Plan, now: Plan) -> None:
         )
 
 
-def change_cap(connection: Any, cap: int | None) -> None:
+def change_cap(connection: Any, cap: int | None, by: Person) -> None:
     """Store the cap of an OUT. Raises CapError when more is spent already."""
     before = views.credits(connection)
     if before.cap == cap:
@@ -278,4 +279,4 @@ def change_cap(connection: Any, cap: int | None) -> None:
             code="cap_below_spent",
             hint="Nothing was submitted. Name a higher cap, or none; `batchgen collect` gets what is paid for.",
         ) from None
-    note(connection, person(), "cap", was=before.cap, now=cap)
+    note(connection, by, "cap", was=before.cap, now=cap)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import sqlalchemy as sa
 
 from batchgen.job import Earlier, InvalidRow, Job, Known, Row, State
-from batchgen.ledger import rows
+from batchgen.ledger import Person, rows
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.planning.decide import RAISES, Decision, Plan, Selection, decide, may_go_back
 from batchgen.planning.enter import CHUNK, Candidate, Entries, Lookup
@@ -30,11 +30,12 @@ def take_in(
     connection: sa.Connection,
     items: Iterable[Job | InvalidRow],
     selection: Selection,
+    by: Person,
     *,
     resubmit_changed: bool = False,
 ) -> Plan:
     """The same plan, written into the ledger within the caller's transaction."""
-    return _Intake(Entries(connection), selection, resubmit_changed).walk(items)
+    return _Intake(Entries(connection, by), selection, resubmit_changed).walk(items)
 
 
 def unchanged(connection: sa.Connection, invalid: int) -> Plan:

@@ -12,7 +12,7 @@ from typing import Any
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import find_manifests
 from batchgen.errors import Exit, Stop, UsageError
-from batchgen.ledger import Ledger, views
+from batchgen.ledger import Ledger, Person, views
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite.store import meta_value, reading
 from batchgen.ledger.status import Status
@@ -207,13 +207,13 @@ def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     return finish(out, stops, options, None, ledger.recovered, selected_only=False)
 
 
-def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any], None]) -> Ended:
+def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any, Person], None]) -> Ended:
     """Change the ledger under the run lock (retry), then submit and collect what it says."""
     options = _as_before(out, options)
     with service(out, config, options) as (base_url, key, name):
         ledger = Ledger.open(out, name)
         try:
-            ledger.write(prepare)
+            ledger.write(lambda connection: prepare(connection, ledger.person()))
             course = Course(wait=options.wait, download=options.download)
             stops = work(ledger, base_url, key, config, course, options)
         finally:

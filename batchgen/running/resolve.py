@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.errors import UsageError
-from batchgen.ledger import Ledger, amend, decisions
+from batchgen.ledger import Ledger, Person, amend, decisions
 from batchgen.ledger.decisions import Doubt
 from batchgen.ledger.sqlite.store import meta_value, reading
-from batchgen.planning.enter import person
 from batchgen.planning.preview import SANDBOX_SERVICE
 from batchgen.service.reply.body import id_text, one_line
 
@@ -52,16 +51,16 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
     service = service_of(out)
     ledger = Ledger.open(out, service)
     try:
-        who = person()
+        by = ledger.person()
         if wish.give_up:
-            ledger.write(lambda connection: _give_up(connection, wish.jobs, who))
+            ledger.write(lambda connection: _give_up(connection, wish.jobs, by))
             yield from (f"{job}: given up; counts as spent." for job in wish.jobs)
         else:
             found = ledger.read(decisions.doubts)
             chosen = _chosen(found, wish)
             if wish.all and wish.not_charged:
                 _ask_twice(found, confirm)
-            ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, who))
+            ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, by))
             yield from (f"{job}: {_sentence(task, wish)}" for job, _, task in chosen)
     finally:
         ledger.close()
@@ -70,9 +69,9 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
     write_results_csv(out)
 
 
-def _give_up(connection: Any, jobs: Sequence[str], who: str) -> None:
+def _give_up(connection: Any, jobs: Sequence[str], by: Person) -> None:
     for job in jobs:
-        decisions.give_up(connection, job, who)
+        decisions.give_up(connection, job, by)
 
 
 def _chosen(found: Sequence[Doubt], wish: Wish) -> list[tuple[str, Doubt | None, str]]:
@@ -106,22 +105,22 @@ def _ask_twice(chosen: Sequence[Doubt], confirm: Callable[[str], bool]) -> None:
 
 
 def _settle_all(
-    connection: Any, chosen: Sequence[tuple[str, Doubt | None, str]], wish: Wish, service: str, who: str
+    connection: Any, chosen: Sequence[tuple[str, Doubt | None, str]], wish: Wish, service: str, by: Person
 ) -> None:
     for job, doubt, task in chosen:
         if doubt is None:
-            amend.name_task(connection, job, task, service, who)
+            amend.name_task(connection, job, task, service, by)
         else:
-            _settle(connection, doubt, task, wish, service, who)
+            _settle(connection, doubt, task, wish, service, by)
 
 
-def _settle(connection: Any, doubt: Doubt, task: str, wish: Wish, service: str, who: str) -> None:
+def _settle(connection: Any, doubt: Doubt, task: str, wish: Wish, service: str, by: Person) -> None:
     if task:
-        decisions.adopt(connection, doubt, task, service, who)
+        decisions.adopt(connection, doubt, task, service, by)
     elif wish.paid_lost:
-        decisions.paid_lost(connection, doubt, who)
+        decisions.paid_lost(connection, doubt, by)
     else:
-        decisions.not_charged(connection, doubt, who)
+        decisions.not_charged(connection, doubt, by)
 
 
 def _sentence(task: str, wish: Wish) -> str:

@@ -9,11 +9,10 @@ from batchgen.check.prices import PriceTable
 from batchgen.check.sentences import count
 from batchgen.errors import CapError, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
-from batchgen.ledger import decisions, views
-from batchgen.ledger.decisions import Ended
+from batchgen.ledger import Person, decisions, views
+from batchgen.ledger.decisions import EndedJob
 from batchgen.ledger.sqlite.store import reading, set_meta_value
 from batchgen.planning.decide import Cap
-from batchgen.planning.enter import person
 from batchgen.planning.preview import change_cap
 from batchgen.running.resolve import read_table
 
@@ -33,8 +32,8 @@ class Wanted:
 class Choice:
     """The jobs that `retry` buys again, and those that it leaves because they were paid for; at today's prices."""
 
-    jobs: tuple[Ended, ...] = ()
-    left: tuple[Ended, ...] = ()
+    jobs: tuple[EndedJob, ...] = ()
+    left: tuple[EndedJob, ...] = ()
 
     @property
     def price(self) -> int:
@@ -113,13 +112,13 @@ def check_cap(out: Path, price: int, cap: Cap) -> None:
         )
 
 
-def retry_change(chosen: Sequence[Ended], cap: Cap, prices: PriceTable) -> Callable[[Any], None]:
+def retry_change(chosen: Sequence[EndedJob], cap: Cap, prices: PriceTable) -> Callable[[Any, Person], None]:
     """What `retry` writes before it submits: the cap, and raised purchase numbers at the prices that were shown."""
 
-    def change(connection: Any) -> None:
+    def change(connection: Any, by: Person) -> None:
         if cap.said:
-            change_cap(connection, cap.credits)
-        decisions.buy_again(connection, chosen, person())
+            change_cap(connection, cap.credits, by)
+        decisions.buy_again(connection, chosen, by)
         set_meta_value(connection, "price_version", prices.version)
 
     return change

@@ -4,7 +4,6 @@ Each station does its own work; here it reads whether it should go on, and says 
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +11,7 @@ from typing import Any
 
 from batchgen.errors import Stop
 from batchgen.job import TERMINAL, State
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The two clocks of a run: one that only goes forward, and the one on the wall (seconds since 1970)."""
-
-    now: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
+from batchgen.ledger import Clock
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ class Till:
 
         def change(connection: Any) -> Plan:
             position = walk.next_position(connection)
-            plan = walk.take_in(connection, rows, selection, resubmit_changed=again)
+            plan = walk.take_in(connection, rows, selection, self.ledger.person(), resubmit_changed=again)
             set_meta_value(connection, "first_position", position)
             return plan
 

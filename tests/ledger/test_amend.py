@@ -1,13 +1,15 @@
 """What a person settled may be put right by the id of the task: no credits move, and no task goes to two jobs."""
 
+import time
+
 import pytest
 from till import SERVICE, Till, outcome
 
 from batchgen.errors import UsageError
 from batchgen.job import GIVEN_UP, TASK_NOT_FOUND, OutcomeKind, State
-from batchgen.ledger import amend, decisions
+from batchgen.ledger import Person, amend, decisions
 
-WHO = "somebody"
+WHO = Person("somebody", time.time())
 
 
 @pytest.fixture

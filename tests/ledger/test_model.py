@@ -5,6 +5,7 @@ import io
 import shutil
 import sqlite3
 import tempfile
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,11 +29,11 @@ from batchgen.job import (
     OutcomeKind,
     State,
 )
-from batchgen.ledger import Attempt, CapReached, amend, decisions
+from batchgen.ledger import Attempt, CapReached, Person, amend, decisions
 from batchgen.planning.decide import Selection
 
 NAMES = "abcd"
-WHO = "somebody"
+WHO = Person("somebody", time.time())
 #: In memory where the system has that: thousands of small ledgers are made and synced here.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 BUSY = {*WAITING, State.SUBMITTING, State.IN_DOUBT}

@@ -7,10 +7,10 @@ from till import SERVICE, START, Till, accepted, job, outcome
 
 from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, WHOLE_CHARGE, OutcomeKind, State
-from batchgen.ledger import CapReached, decisions
+from batchgen.ledger import CapReached, Person, decisions
 from batchgen.ledger.tables import decision
 
-WHO = "somebody"
+WHO = Person("somebody", time.time())
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_doubt_can_be_adopted_as_a_task(doubtful: Till) -> None:
     doubtful.ledger.write(lambda c: decisions.adopt(c, doubt, "task-a", SERVICE, WHO))
     assert doubtful.task("a").task_id == "task-a"
     assert (doubtful.credits().charged, doubtful.credits().in_doubt) == (12, 0)
-    assert decided(doubtful) == [(WHO, "resolve: task", "a")]
+    assert decided(doubtful) == [(WHO.name, "resolve: task", "a")]
 
 
 def test_a_task_is_adopted_once(doubtful: Till) -> None:
@@ -162,7 +162,7 @@ def test_retry_buys_again_in_a_new_purchase(till: Till, state: State) -> None:
     assert second.purchase_no == 2
     till.end(second, accepted("t2"))
     assert till.credits().charged == 12
-    assert decided(till) == [(WHO, "buy again: retry", "a")]
+    assert decided(till) == [(WHO.name, "buy again: retry", "a")]
 
 
 def test_retry_of_a_rejected_job_costs_once(till: Till) -> None:

@@ -22,7 +22,7 @@ def till(tmp_path: Path):
         one.end(one.begin("doubt"), outcome(OutcomeKind.IN_DOUBT))
         one.end(one.begin("lost"), outcome(OutcomeKind.IN_DOUBT))
         lost = one.doubt("lost")
-        one.ledger.write(lambda c: decisions.paid_lost(c, lost, "somebody"))
+        one.ledger.write(lambda c: decisions.paid_lost(c, lost, one.ledger.person()))
         one.see(one.buy("back"), State.FAILED, refunded=WHOLE_CHARGE, error_code="nsfw", error="moderated")
         one.end(one.begin("no"), outcome(OutcomeKind.REJECTED))
         one.see(one.buy("runs"), State.RUNNING)

@@ -18,7 +18,7 @@ MANY = 200
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with Store.write(tmp_path, "service") as one:
+    with Store.write(tmp_path, "service", 0.0) as one:
         yield one
 
 

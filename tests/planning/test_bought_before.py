@@ -1,14 +1,16 @@
 """What a job bought once is not bought for it again by editing its row to and fro: the job goes back to it."""
 
+import time
+
 import pytest
 from till import Till, accepted, job, outcome
 
 from batchgen.job import ENDED_WITHOUT_VIDEO, OutcomeKind, State
-from batchgen.ledger import decisions
+from batchgen.ledger import Person, decisions
 from batchgen.ledger.tasks import videos_page
 from batchgen.planning.decide import Decision, Selection
 
-WHO = "somebody"
+WHO = Person("somebody", time.time())
 
 
 def bought(

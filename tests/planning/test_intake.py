@@ -8,7 +8,7 @@ import pytest
 from till import START, Till, accepted, job, outcome
 
 from batchgen.job import InvalidRow, Job, Known, OutcomeKind, Problem, State
-from batchgen.ledger import decisions
+from batchgen.ledger import Person, decisions
 from batchgen.ledger.sqlite.store import Store
 from batchgen.planning import walk
 from batchgen.planning.decide import RAISES, SUBMITS, Decision, Selection, decide
@@ -209,7 +209,7 @@ def test_a_job_that_was_never_bought_is_not_renamed(till: Till) -> None:
 def test_a_job_that_waits_to_be_bought_again_is_not_bought_behind_the_plans_back(till: Till) -> None:
     """Failed, `retry`, and renamed before it was submitted: the plan counts what is submitted."""
     bought(till, "a", state=State.FAILED)
-    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c), "somebody"))
+    till.ledger.write(lambda c: decisions.buy_again(c, decisions.ended_jobs(c), Person("somebody", 0.0)))
     plan = till.take_in(job("neu", "prompt of a"))
     assert plan.to_submit.jobs == len(till.names()) == 1
 
@@ -263,7 +263,7 @@ def test_taking_in_is_all_or_nothing(till: Till) -> None:
         raise RuntimeError("the file ended in the middle")
 
     with pytest.raises(RuntimeError):
-        till.ledger.write(lambda c: walk.take_in(c, broken(), Selection()))
+        till.ledger.write(lambda c: walk.take_in(c, broken(), Selection(), till.ledger.person()))
     assert till.names() == ["a"]
 
 
@@ -277,7 +277,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         with Till(tmp_path / str(count)) as till:
             rows = (job(f"j{n}") for n in range(count))
             tracemalloc.start()
-            till.ledger.write(lambda c, rows=rows: walk.take_in(c, rows, Selection()))
+            till.ledger.write(lambda c, rows=rows: walk.take_in(c, rows, Selection(), till.ledger.person()))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
             assert till.states() == {State.NOT_SUBMITTED: count}
@@ -290,13 +290,17 @@ def test_the_requests_of_renamed_rows_are_not_held_in_memory(tmp_path: Path) -> 
     for count in (2_500, 5_000):
         with Till(tmp_path / str(count)) as till:
             till.ledger.write(
-                lambda c, n=count: walk.take_in(c, (job(f"a{i}", f"{i:2000}") for i in range(n)), Selection())
+                lambda c, n=count: walk.take_in(
+                    c, (job(f"a{i}", f"{i:2000}") for i in range(n)), Selection(), till.ledger.person()
+                )
             )
             till.ledger.write(lambda c: c.exec_driver_sql(BUY_ALL))
             till.ledger.write(lambda c: c.exec_driver_sql("UPDATE job SET state = 'succeeded'"))
             renamed = (job(f"b{i}", f"{i:2000}") for i in range(count))
             tracemalloc.start()
-            plan = till.ledger.write(lambda c, rows=renamed: walk.take_in(c, rows, Selection()))
+            plan = till.ledger.write(
+                lambda c, rows=renamed: walk.take_in(c, rows, Selection(), till.ledger.person())
+            )
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
             assert len(plan.renamed) == count

@@ -17,9 +17,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
-def owner_name() -> str:
+def owner_name(now: float) -> str:
     """Who works on the ledger: host, process and start, so that a recycled process id is another owner."""
-    return f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
+    return f"{socket.gethostname()}:{os.getpid()}:{int(now)}"
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from batchgen.job import OutcomeKind, State
-from batchgen.ledger.attempts import KNOWN_TASK_ID, Ended, charge, known_words, settle
+from batchgen.ledger.attempts import KNOWN_TASK_ID, EndedAttempt, charge, known_words, settle
 from batchgen.ledger.tables import attempt, job, task
 
 FILE = "ledger.spill"
@@ -38,7 +38,7 @@ class Spill:
             os.close(self._fd)
             raise
 
-    def keep(self, ended: Ended) -> None:
+    def keep(self, ended: EndedAttempt) -> None:
         """Write an accepted attempt down, durably, without needing room on the disk."""
         line = json.dumps(
             {

@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -68,16 +67,16 @@ class Store:
         self.read_only = read_only
 
     @classmethod
-    def write(cls, out: Path, service: str) -> "Store":
-        """Open the ledger of `out` for `service`, or make it where nothing was paid yet. The caller holds the run
-        lock.
+    def write(cls, out: Path, service: str, now: float) -> "Store":
+        """Open the ledger of `out` for `service`, or make it (`now`) where nothing was paid yet. The caller holds
+        the run lock.
         """
         path = ledger_path(out)
         try:
             if not path.exists():
                 if lost := ledger_missing(out):
                     raise lost
-                _make(path, service)
+                _make(path, service, now)
             store = cls(path, _engine(path, read_only=False), read_only=False)
             try:
                 with store.begin() as connection:
@@ -160,7 +159,7 @@ def reading(out: Path) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _make(path: Path, service: str) -> None:
+def _make(path: Path, service: str, now: float) -> None:
     """A ledger appears whole or not at all: it is made under another name, and renamed when it is on disk."""
     new = path.with_name(f"{path.name}.new")
     for suffix in ("", "-journal", "-wal", "-shm"):
@@ -173,7 +172,7 @@ def _make(path: Path, service: str) -> None:
             ("format_version", FORMAT_VERSION),
             ("ledger_id", str(uuid.uuid4())),
             ("service", service),
-            ("created_at", time.time()),
+            ("created_at", now),
         ):
             set_meta_value(connection, key, value)
     # To WAL while nobody else sees the file: a switch that a crash cuts off can't be undone by a reader.

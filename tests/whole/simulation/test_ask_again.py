@@ -12,11 +12,11 @@ from virtual_time import virtual_loop
 from virtual_world import Stations, imagined
 
 from batchgen.job import Look, Outcome, OutcomeKind, Trouble
-from batchgen.ledger import Ledger
+from batchgen.ledger import Clock, Ledger, Person
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
 from batchgen.running.settings import Config
-from batchgen.running.state import Board, Clock
+from batchgen.running.state import Board
 from batchgen.running.stations import Course
 from batchgen.service.dialects import Call, service_of
 
@@ -56,10 +56,10 @@ class Scripted:
 def submit(disk: Disk, api: Scripted, *, idempotent: bool) -> str:
     """Submit one job; the outcome that its last attempt has in the ledger."""
     with virtual_loop() as loop:
-        disk.wall = lambda: START + loop.time()  # type: ignore[attr-defined]
-        ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-        ledger.write(lambda connection: walk.take_in(connection, [_job(1)], Selection()))
-        board = Board(clock=Clock(loop.time, disk.wall))
+        clock = Clock(loop.time, lambda: START + loop.time())
+        ledger = Ledger.open(disk.folder, SERVICE, inline=True, clock=clock)
+        ledger.write(lambda c: walk.take_in(c, [_job(1)], Selection(), Person("somebody", START)))
+        board = Board(clock=clock)
         course = Course(download=False, wait=False)
         stations = Stations(ledger, api, board, Config(idempotent=idempotent), course, random.Random(1))  # type: ignore[arg-type]
         loop.run_until_complete(stations.run())

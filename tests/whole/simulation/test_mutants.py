@@ -61,7 +61,7 @@ def sends_before_the_attempt_is_durable(disk: Disk) -> list[Patch]:
 @mutant
 def polls_before_the_task_id_is_durable(disk: Disk) -> list[Patch]:
     async def end(self: Ledger, attempt: Any, outcome: Outcome, at: float) -> Outcome:
-        ended = attempts.Ended(attempt, outcome, at, self.service)
+        ended = attempts.EndedAttempt(attempt, outcome, at, self.service)
         writing = asyncio.ensure_future(self._writer.write(attempts.end, ended))
         writing.add_done_callback(lambda done: done.cancelled() or done.exception())
         return outcome

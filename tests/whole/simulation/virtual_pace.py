@@ -12,11 +12,11 @@ from virtual_time import VirtualLoop, virtual_loop
 from virtual_world import Stations
 
 from batchgen.job import Answer, Job, Look, Outcome, fingerprint
-from batchgen.ledger import Ledger
+from batchgen.ledger import Clock, Ledger, Person
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
 from batchgen.running.settings import Config
-from batchgen.running.state import Board, Clock
+from batchgen.running.state import Board
 from batchgen.running.stations import Course
 from batchgen.service import reply
 from batchgen.service.dialects import Call, service_of
@@ -105,12 +105,13 @@ def run(disk: Disk, service: Steady, jobs: int, config: Config, seed: int = 1) -
         def wall() -> float:
             return START + loop.time()
 
-        disk.wall = wall  # type: ignore[attr-defined]
-        ledger = Ledger.open(disk.folder, SERVICE, inline=True)
-        ledger.write(lambda connection: walk.take_in(connection, map(_job, range(jobs)), Selection()))
+        clock = Clock(loop.time, wall)
+        ledger = Ledger.open(disk.folder, SERVICE, inline=True, clock=clock)
+        by = Person("somebody", START)
+        ledger.write(lambda connection: walk.take_in(connection, map(_job, range(jobs)), Selection(), by))
         rng = random.Random(seed)
         ledger._writer = GroupWriter(disk, ledger.store, loop, lambda: rng.uniform(0.0005, 0.003))  # type: ignore[assignment]
-        board = Board(clock=Clock(loop.time, wall))
+        board = Board(clock=clock)
         stations = Stations(ledger, service, board, config, Course(download=False), rng)  # type: ignore[arg-type]
         loop.run_until_complete(stations.run())
         ledger.close()

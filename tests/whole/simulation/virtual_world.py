@@ -12,7 +12,6 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,30 +19,27 @@ from virtual_disk import SERVICE, Disk, GroupWriter
 from virtual_service import FATAL, FAULTS, LOOK_FAULTS, PRICE, Service, Weather
 from virtual_time import Killed, Stuck, VirtualLoop, finish_off, virtual_loop
 
-import batchgen.ledger as ledger_module
 import batchgen.running.stations as drive_module
 from batchgen.errors import LedgerWriteError, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
-from batchgen.ledger import CapReached, Ledger, decisions, views
+from batchgen.ledger import CapReached, Clock, Ledger, Person, decisions, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite import lock as lock_module
-from batchgen.ledger.sqlite import store as store_module
 from batchgen.ledger.sqlite.store import set_meta_value
-from batchgen.planning import enter, walk
+from batchgen.planning import walk
 from batchgen.planning.decide import Selection
 from batchgen.running.pacing import Durations, MaxFailures, Rate
 from batchgen.running.pacing import schedule as schedule_module
 from batchgen.running.settings import Config
-from batchgen.running.state import Board, Clock
+from batchgen.running.state import Board
 from batchgen.running.stations import Course, Drive
 
 START = 1_700_000_000.0
 LONGEST = 12 * 3600.0
 RUNS = (1, 1, 1, 2, 2, 3)  # processes in bad weather
 CALM_RUNS = 12  # and in fine weather, until everything has ended
-WHO = "somebody"
 
 
 class Violation(AssertionError):
@@ -116,6 +112,14 @@ class World:
 
     def wall(self) -> float:
         return START + (self.loop.time() if self.loop is not None else self.now)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.loop.time if self.loop is not None else lambda: self.now, self.wall)
+
+    @property
+    def who(self) -> Person:
+        return Person("somebody", self.wall())
 
     def wrong(self, what: str) -> None:
         self.service.wrong(what)
@@ -236,12 +240,12 @@ class World:
             download=False,
             submit=not (chaos and rng.random() < 0.1),
         )
-        ledger = Ledger.open(self.disk.folder, SERVICE, inline=True)
+        ledger = Ledger.open(self.disk.folder, SERVICE, inline=True, clock=self.clock)
         if story.processes > 1:
             self._check_books()
             self._person(ledger, calm=not chaos)
         self._take_in(ledger)
-        board = Board(clock=Clock(loop.time, self.wall), emit=self._heard)
+        board = Board(clock=self.clock, emit=self._heard)
         board.states.update(ledger.read(views.job_states))
         board.to_submit, board.credits_planned = ledger.read(pending_sum)
         ledger._writer = GroupWriter(self.disk, ledger.store, loop, lambda: rng.uniform(0.0002, 0.01))
@@ -328,7 +332,7 @@ class World:
 
         def change(connection: sa.Connection) -> None:
             position = walk.next_position(connection)
-            walk.take_in(connection, jobs, Selection(), resubmit_changed=self.worded == 2)
+            walk.take_in(connection, jobs, Selection(), self.who, resubmit_changed=self.worded == 2)
             set_meta_value(connection, "first_position", position)
             try:
                 set_cap(connection, self.cap)
@@ -352,12 +356,12 @@ class World:
         ):
             true = self.service.tasks[task[0]]
             if true.end == "never":
-                ledger.write(lambda c, name=task[1]: decisions.give_up(c, name, WHO))
+                ledger.write(lambda c, name=task[1]: decisions.give_up(c, name, self.who))
                 self.given_up.add(task[0])
         ended = ledger.read(decisions.ended_jobs)
         if ended and not calm and rng.random() < 0.4:
             chosen = rng.sample(ended, rng.randint(1, len(ended)))
-            ledger.write(lambda c: decisions.buy_again(c, chosen, WHO))
+            ledger.write(lambda c: decisions.buy_again(c, chosen, self.who))
             for one in chosen:
                 self.purchases[one.job_id] += 1
                 self.retried[one.job_id] += 1
@@ -380,19 +384,21 @@ class World:
         known = self.disk.rows("SELECT task_id FROM task")
         if known and rng.random() < 0.2:
             self._must_refuse(
-                ledger, lambda c: decisions.adopt(c, doubt, known[0][0], SERVICE, WHO), "a task was adopted twice"
+                ledger,
+                lambda c: decisions.adopt(c, doubt, known[0][0], SERVICE, self.who),
+                "a task was adopted twice",
             )
         if self.wall() <= doubt.not_after and true is None:
             self._must_refuse(
-                ledger, lambda c: decisions.not_charged(c, doubt, WHO), "`not charged` was taken too early"
+                ledger, lambda c: decisions.not_charged(c, doubt, self.who), "`not charged` was taken too early"
             )
         elif true is None:
-            ledger.write(lambda c: decisions.not_charged(c, doubt, WHO))
+            ledger.write(lambda c: decisions.not_charged(c, doubt, self.who))
         elif rng.random() < 0.8:
-            ledger.write(lambda c: decisions.adopt(c, doubt, true.task_id, SERVICE, WHO))
+            ledger.write(lambda c: decisions.adopt(c, doubt, true.task_id, SERVICE, self.who))
             self.must_have.add(true.task_id)
         else:
-            ledger.write(lambda c: decisions.paid_lost(c, doubt, WHO))
+            ledger.write(lambda c: decisions.paid_lost(c, doubt, self.who))
 
     def _must_refuse(self, ledger: Ledger, what: Any, otherwise: str) -> None:
         try:
@@ -475,7 +481,7 @@ class World:
         charged, doubt, reserved = self.disk.rows("SELECT charged, in_doubt, reserved FROM account")[0]
         if doubt or reserved:
             self.wrong(f"{doubt} credits are in doubt and {reserved} reserved at the end")
-        ledger = Ledger.open(self.disk.folder, SERVICE, inline=True)
+        ledger = Ledger.open(self.disk.folder, SERVICE, inline=True, clock=self.clock)
         lines = ledger.read(lambda c: list(views.results(c)))
         ledger.close()
         if sum(line.charged_credits or 0 for line in lines) != charged:
@@ -503,14 +509,9 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     """The real modules on the imagined disk and clock. Without `learning`, how long tasks take is not learned:
     that costs milliseconds, and has tests of its own.
     """
-    clock = SimpleNamespace(time=lambda: disk.wall(), strftime=lambda *_: "then", localtime=lambda *_: None)  # noqa: PLW0108 - each seed has a clock of its own
     patches: list[tuple[Any, str, Any]] = [
-        (module, "time", clock) for module in (ledger_module, decisions, lock_module, store_module, enter)
-    ]
-    patches += [
         (drive_module, "FileHost", _NoFiles),
         (lock_module, "file_system_of", lambda out: "ext4"),
-        (enter, "person", lambda: WHO),
     ]
     if not learning:
         patches += [
@@ -532,9 +533,7 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
 
 def simulate(seed: int, disk: Disk) -> Story:
     """The story of one seed, inside `imagined(disk)`."""
-    world = World(seed, disk)
-    disk.wall = world.wall
-    return world.run()
+    return World(seed, disk).run()
 
 
 def told(story: Story, lines: int = 60) -> str:

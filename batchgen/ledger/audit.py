@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from batchgen.job import State
+from batchgen.ledger.sqlite import counters
 
 #: Each query finds what must not be: (what it means, SQL that returns such lines).
 _NEVER = (
@@ -30,6 +31,15 @@ _NEVER = (
         SELECT job_no FROM job WHERE state = 'not_submitted' AND EXISTS (
             SELECT 1 FROM attempt WHERE attempt.job_no = job.job_no AND attempt.purchase_no = job.purchase_no
             AND (outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')))"""),
+    ("a counter of jobs differs from the jobs", f"""
+        SELECT * FROM (SELECT state, selected, changed, code, jobs, amount, files_missing FROM job_count
+        WHERE jobs <> 0 OR amount <> 0 OR files_missing <> 0 EXCEPT {counters.COUNT})
+        UNION ALL SELECT * FROM ({counters.COUNT} EXCEPT
+        SELECT state, selected, changed, code, jobs, amount, files_missing FROM job_count)"""),
+    ("a job counts other missing files than its tasks have", f"""
+        SELECT job_no FROM job WHERE files_missing <> {counters.JOB_FILES_MISSING}"""),
+    ("a task counts other missing files than it has", f"""
+        SELECT task_no FROM task WHERE files_missing <> {counters.TASK_FILES_MISSING}"""),
 )  # fmt: skip
 
 _SUMS = {
@@ -37,6 +47,7 @@ _SUMS = {
                   + coalesce((SELECT sum(price) FROM attempt WHERE outcome = 'paid_lost'), 0)""",
     "refunded": "SELECT coalesce(sum(refunded), 0) FROM task",
     "reserved": "SELECT coalesce(sum(price), 0) FROM attempt WHERE outcome IS NULL",
+    "refund_expected": f"SELECT {counters.REFUND_EXPECTED}",
     "in_doubt": "SELECT coalesce(sum(price), 0) FROM attempt WHERE outcome = 'in_doubt'",
 }
 

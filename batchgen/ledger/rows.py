@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Known, State
 from batchgen.ledger.sqlite.prepared import Prepared
-from batchgen.ledger.tables import LIVE, attempt, candidate, job, manifest, row, task
+from batchgen.ledger.tables import LIVE, attempt, candidate, job, job_count, manifest, row, task
 
 #: One encoder for all: making one for each row costs more than the encoding.
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -120,7 +120,7 @@ def row_values(
 MOVE = Prepared(
     sa.update(job)
     .where(job.c.job_no == sa.bindparam("no"))
-    .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
+    .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"), changed=sa.bindparam("differs"))
 )
 #: New content for a job that is not submitted, is bought again (with the next purchase number), or goes back to
 #: what it bought earlier (with the state that it had then).
@@ -203,6 +203,14 @@ def pending_page(connection: sa.Connection, after: tuple[int, int], size: int) -
 
 def pending_sum(connection: sa.Connection, limit: int | None = None) -> tuple[int, int]:
     """How many jobs wait to be submitted, and their credits; of the first `limit` of them in manifest order."""
+    if limit is None:
+        counted = (
+            sa.func.coalesce(sa.func.sum(job_count.c.jobs), 0),
+            sa.func.coalesce(sa.func.sum(job_count.c.amount), 0),
+        )
+        waits = (job_count.c.state == State.NOT_SUBMITTED.value) & (job_count.c.selected == 1)
+        jobs, amount = connection.execute(sa.select(*counted).where(waits)).one()
+        return int(jobs), int(amount)
     waiting = (
         sa.select(job.c.price)
         .where(job.c.state == State.NOT_SUBMITTED.value, job.c.selected == 1)

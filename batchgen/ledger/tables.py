@@ -1,7 +1,11 @@
 """The tables of the ledger. The store's own constraints forbid what must never be.
 
-Money is whole credits. Times are seconds since 1970 (UTC). JSON is text. Keys named `…_no` are numbers of
-ours; `job_id` and `task_id` are the names that people and the service use.
+Amounts are integers: the ledger's unit (`meta.unit`: "credits" or "usd") times `meta.unit_scale`. Times are seconds
+since 1970 (UTC). JSON is text. Keys named `…_no` are numbers of ours; `job_id` and `task_id` are the names that
+people and the service use.
+
+A new column goes to the end of its table and has a default (or may be NULL), a new table anywhere: `sqlite/migrate`
+adds both to older ledgers by itself, and shows them to who only reads one.
 """
 
 from sqlalchemy import (
@@ -19,12 +23,14 @@ from sqlalchemy import (
     text,
 )
 
-#: Raised when the tables change; `store` migrates older files forward and refuses newer ones.
-FORMAT_VERSION = 1
+from batchgen.job import GIVEN_UP, NO_OUTPUT, PAID_LOST
+
+#: Raised when the tables change in a release; older files are migrated forward, newer ones refused.
+FORMAT_VERSION = 2
 
 metadata = MetaData()
 
-#: Single values: format_version, service, ledger_id, owner, what the pacer learned, …
+#: Single values: format_version, service, ledger_id, owner, unit, unit_scale, what the pacer learned, …
 meta = Table(
     "meta",
     metadata,
@@ -33,7 +39,8 @@ meta = Table(
 )
 
 #: One line: the cap and what counts against it. `unplanned` is what the service charged beyond our price:
-#: it is recorded truthfully, and can't keep an accepted task from being written down.
+#: it is recorded truthfully, and can't keep an accepted task from being written down. `refund_expected` is what was
+#: charged for failed tasks and not given back; it counts as spent.
 account = Table(
     "account",
     metadata,
@@ -44,6 +51,7 @@ account = Table(
     Column("reserved", Integer, nullable=False, server_default=text("0")),
     Column("in_doubt", Integer, nullable=False, server_default=text("0")),
     Column("unplanned", Integer, nullable=False, server_default=text("0")),
+    Column("refund_expected", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("account_no = 1", name="one_account"),
     CheckConstraint("charged >= 0 AND refunded >= 0 AND reserved >= 0 AND in_doubt >= 0", name="no_debt"),
     CheckConstraint("refunded <= charged", name="refund_within_charge"),
@@ -73,7 +81,9 @@ row = Table(
     Column("problems", Text),
 )
 
-#: One generation wanted; `position` is that of its (last) row, `selected` says that this run wants it.
+#: One generation wanted; `position` is that of its (last) row, `selected` says that this run wants it, `changed`
+#: that its row in this run says something else. `files_missing` counts the videos of its succeeded tasks that are
+#: not on disk. `replaced_prompt` is the prompt that a person's mark gave in place of the row's.
 job = Table(
     "job",
     metadata,
@@ -92,6 +102,9 @@ job = Table(
     Column("selected", Integer, nullable=False),
     Column("error_code", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
+    Column("changed", Integer, nullable=False, server_default=text("0")),
+    Column("files_missing", Integer, nullable=False, server_default=text("0")),
+    Column("replaced_prompt", Text),
     CheckConstraint("price >= 0", name="price_not_negative"),
     CheckConstraint("purchase_no >= 1", name="purchase_from_one"),
 )
@@ -103,6 +116,21 @@ Index(
     postgresql_where=text("state = 'not_submitted' AND selected = 1"),
 )
 Index("job_fingerprint", job.c.fingerprint)
+
+#: Jobs counted, so that a status need not read them all; the store keeps it in the transaction of each change.
+#: `code` is the error code where it tells what was paid for (`COUNTED_CODES`), else blank.
+job_count = Table(
+    "job_count",
+    metadata,
+    Column("state", Text, primary_key=True),
+    Column("selected", Integer, primary_key=True),
+    Column("changed", Integer, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("jobs", Integer, nullable=False),
+    Column("amount", Integer, nullable=False),
+    Column("files_missing", Integer, nullable=False),
+)
+COUNTED_CODES = (NO_OUTPUT, PAID_LOST, GIVEN_UP)
 
 #: While rows are taken in: the lines of new jobs that may turn out to be old ones under another id. On disk, since
 #: all rows may be renamed at once; no part of the ledger.
@@ -151,7 +179,7 @@ for _name, _unique, _where, _columns in (
 Index("attempt_job", attempt.c.job_no)
 
 #: What the service accepted; `task_no` is the number of the accepted attempt. `charged` is frozen at
-#: acceptance, `refunded` is only what an answer stated.
+#: acceptance, `refunded` is only what an answer stated. `trouble` is what went wrong at its last poll.
 task = Table(
     "task",
     metadata,
@@ -168,14 +196,19 @@ task = Table(
     Column("looks", Integer, nullable=False, server_default=text("0")),
     Column("video_urls", Text, nullable=False, server_default="[]"),
     Column("expires_at", REAL),
+    Column("trouble", Text, nullable=False, server_default=""),
+    Column("files_missing", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("service", "task_id", name="task_once"),
     CheckConstraint("refunded >= 0 AND refunded <= charged", name="task_refund_within_charge"),
 )
 _WAITING = "state IN ('submitted', 'queued', 'running', 'overdue')"
 Index("task_waiting", task.c.task_no, sqlite_where=text(_WAITING), postgresql_where=text(_WAITING))
 Index("task_job", task.c.job_no)
+_MISSING = "files_missing > 0"
+Index("task_missing", task.c.expires_at, sqlite_where=text(_MISSING), postgresql_where=text(_MISSING))
 
-#: One file of a succeeded task; `sha256` is filled when it is whole on disk.
+#: One file of a succeeded task; `sha256` is filled when it is whole on disk. What it is (`width` … `c2pa`) is NULL
+#: where that is not known.
 video = Table(
     "video",
     metadata,
@@ -187,6 +220,26 @@ video = Table(
     Column("seconds", REAL),
     Column("fetched_at", REAL),
     Column("trouble", Text, nullable=False, server_default=""),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("fps", REAL),
+    Column("codec", Text),
+    Column("has_audio", Integer),
+    Column("c2pa", Integer),
+)
+_IN_TROUBLE = "sha256 = '' AND trouble <> ''"
+Index("video_in_trouble", video.c.task_no, sqlite_where=text(_IN_TROUBLE), postgresql_where=text(_IN_TROUBLE))
+
+#: What a person thinks of a job's videos: of that task and no other.
+mark = Table(
+    "mark",
+    metadata,
+    Column("job_no", Integer, ForeignKey("job.job_no"), primary_key=True),
+    Column("task_id", Text, primary_key=True),
+    Column("mark", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("prompt", Text, nullable=False, server_default=""),
+    Column("at", REAL, nullable=False),
 )
 
 #: Append-only: what a person decided (resolve, retry, cap), who and when; and what recovery found.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from batchgen.job import ENDED_WITHOUT_VIDEO, NO_OUTPUT, PAID_ENDS, Result, State
 from batchgen.ledger.sqlite.store import meta_value
-from batchgen.ledger.tables import account, attempt, job, manifest, row, task, video
+from batchgen.ledger.tables import account, attempt, job, job_count, manifest, row, task, video
 
 _PAGE = 2000
 
@@ -41,37 +41,38 @@ def credits(connection: sa.Connection) -> Credits:  # noqa: A001 - the product's
 
 def estimated(connection: sa.Connection) -> int:
     """The price of one video for each job in the ledger."""
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(job.c.price), 0))).scalar_one())
+    return _sum(connection, job_count.c.amount)
 
 
 def job_states(connection: sa.Connection, *, selected_only: bool = False) -> dict[State, int]:
     """Jobs by their state, without regard to rows."""
-    query = sa.select(job.c.state, sa.func.count()).group_by(job.c.state)
+    query = sa.select(job_count.c.state, sa.func.sum(job_count.c.jobs)).group_by(job_count.c.state)
     if selected_only:
-        query = query.where(job.c.selected == 1)
-    return {State(state): count for state, count in connection.execute(query)}
+        query = query.where(job_count.c.selected == 1)
+    return {State(state): count for state, count in connection.execute(query) if count}
 
 
 def row_states(connection: sa.Connection) -> dict[State, int]:
     """Lines of results.csv by state: every job once, and invalid rows."""
-    states = job_states(connection)
-    first = meta_value(connection, "first_position") or 0
-    changed = (
-        sa.select(job.c.state, sa.func.count())
-        .join(row, row.c.job_no == job.c.job_no)
-        .where(row.c.changed == 1, row.c.position >= first)
-        .group_by(job.c.state)
-    )
-    for state, count in connection.execute(changed):
-        if shown_state(State(state), changed=True) is State.CHANGED:
-            states[State(state)] -= count
-            states[State.CHANGED] = states.get(State.CHANGED, 0) + count
-    invalid = connection.execute(
-        sa.select(sa.func.count()).where(row.c.job_no.is_(None), row.c.position >= first)
-    ).scalar_one()
-    if invalid:
-        states[State.INVALID] = invalid
+    states: Counter[State] = Counter()
+    query = sa.select(job_count.c.state, job_count.c.changed, job_count.c.jobs)
+    for state, changed, count in connection.execute(query):
+        states[shown_state(State(state), changed=bool(changed))] += count
+    states[State.INVALID] = meta_value(connection, "invalid_rows") or 0
     return {state: count for state, count in states.items() if count}
+
+
+def _sum(
+    connection: sa.Connection,
+    column: sa.Column[int],
+    *where: sa.ColumnElement[bool],
+    selected_only: bool = False,
+) -> int:
+    """Counted jobs, their amount or their missing files, summed."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)
+    if selected_only:
+        query = query.where(job_count.c.selected == 1)
+    return int(connection.execute(query).scalar_one())
 
 
 def shown_state(state: State, *, changed: bool) -> State:
@@ -81,33 +82,19 @@ def shown_state(state: State, *, changed: bool) -> State:
 
 def files_missing(connection: sa.Connection, *, selected_only: bool = False) -> int:
     """Videos of succeeded tasks that were never whole on disk; they are paid for, whatever was selected last."""
-    wanted, have, some = _not_here()
-    query = sa.select(sa.func.coalesce(sa.func.sum(wanted - have), 0)).where(some)
-    if selected_only:
-        query = query.join(job, job.c.job_no == task.c.job_no).where(job.c.selected == 1)
-    return int(connection.execute(query).scalar_one())
-
-
-def _not_here() -> tuple[sa.ColumnElement[int], sa.ScalarSelect[int], sa.ColumnElement[bool]]:
-    """(videos that a task names, those on disk, the condition that some are not)."""
-    wanted: sa.ColumnElement[int] = sa.func.json_array_length(task.c.video_urls)
-    have = (
-        sa.select(sa.func.count()).where(video.c.task_no == task.c.task_no, video.c.sha256 != "").scalar_subquery()
-    )
-    return wanted, have, (task.c.state == State.SUCCEEDED.value) & (wanted > have)
+    return _sum(connection, job_count.c.files_missing, selected_only=selected_only)
 
 
 def without_output(connection: sa.Connection, *, selected_only: bool = False) -> int:
     """Jobs whose task succeeded, but named no video."""
-    where = (job.c.state == State.SUCCEEDED.value) & (job.c.error_code == NO_OUTPUT)
-    if selected_only:
-        where &= job.c.selected == 1
-    return int(connection.execute(sa.select(sa.func.count()).select_from(job).where(where)).scalar_one())
+    where = (job_count.c.state == State.SUCCEEDED.value) & (job_count.c.code == NO_OUTPUT)
+    return _sum(connection, job_count.c.jobs, where, selected_only=selected_only)
 
 
 def urls_die_at(connection: sa.Connection) -> float | None:
     """When the first URL of a video that is not on disk dies; None when all are here."""
-    return connection.execute(sa.select(sa.func.min(task.c.expires_at)).where(_not_here()[2])).scalar()
+    missing = sa.text("files_missing > 0")  # as the index has it
+    return connection.execute(sa.select(sa.func.min(task.c.expires_at)).where(missing)).scalar()
 
 
 def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Result]:
@@ -271,7 +258,7 @@ def download_trouble(connection: sa.Connection) -> str:
     query = (
         sa.select(video.c.trouble)
         .join(task, task.c.task_no == video.c.task_no)
-        .where(task.c.state == State.SUCCEEDED.value, video.c.sha256 == "", video.c.trouble != "")
+        .where(task.c.state == State.SUCCEEDED.value, sa.text("sha256 = '' AND video.trouble <> ''"))
         .limit(1)
     )
     return str(connection.execute(query).scalar() or "")
@@ -279,15 +266,13 @@ def download_trouble(connection: sa.Connection) -> str:
 
 def money_lost(connection: sa.Connection) -> int:
     """Jobs that a person left without a video although they count as spent: lost, or given up."""
-    ended = job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO])
-    query = sa.select(sa.func.count()).select_from(job).where(ended, job.c.error_code.in_(sorted(PAID_ENDS)))
-    return int(connection.execute(query).scalar_one())
+    ended = job_count.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO])
+    return _sum(connection, job_count.c.jobs, ended, job_count.c.code.in_(sorted(PAID_ENDS)))
 
 
 def refund_expected(connection: sa.Connection) -> int:
     """Credits of failed tasks that the service has not said it gave back."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(task.c.charged - task.c.refunded), 0))
-    return int(connection.execute(query.where(task.c.state == State.FAILED.value)).scalar_one())
+    return int(connection.execute(sa.select(account.c.refund_expected)).scalar_one())
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:

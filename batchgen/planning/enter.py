@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from batchgen.job import Earlier, InvalidRow, Job, Known, State
 from batchgen.ledger import Person, purchases, rows
+from batchgen.ledger.sqlite.store import set_meta_value
 from batchgen.ledger.tables import candidate as candidate_table
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
@@ -80,6 +81,7 @@ class Entries(Lookup):
         self.first_position = self.position
         self.manifest_no -= 1
         self.manifest = ""
+        self.invalid = 0
         self.jobs: list[dict[str, Any]] = []
         self.rows: list[dict[str, Any]] = []
         self.moves: list[dict[str, Any]] = []
@@ -90,7 +92,8 @@ class Entries(Lookup):
         self.renames: list[dict[str, Any]] = []
         self.owners: list[dict[str, Any]] = []
         candidate_table.create(connection)
-        connection.execute(sa.update(job_table).where(job_table.c.selected == 1).values(selected=0))
+        chosen = (job_table.c.selected == 1) | (job_table.c.changed == 1)
+        connection.execute(sa.update(job_table).where(chosen).values(selected=0, changed=0))
 
     def keep(
         self,
@@ -101,6 +104,8 @@ class Entries(Lookup):
         back: Earlier | None = None,
     ) -> int:
         position, self.position = self.position, self.position + 1
+        changed = decision is Decision.CHANGED
+        self.invalid += isinstance(one, InvalidRow)
         if one.manifest != self.manifest or self.manifest_no < 1:
             self.manifest, self.manifest_no = one.manifest, self.manifest_no + 1
             values = {"manifest_no": self.manifest_no, "name": one.manifest}
@@ -109,12 +114,12 @@ class Entries(Lookup):
         if isinstance(one, Job) and decision is not Decision.RENAMED:
             job_no = known.job_no if known else self._new(one, position, selected)
             if known:
-                self.moves.append({"no": known.job_no, "to": position, "wanted": int(selected)})
+                move = {"no": known.job_no, "to": position, "wanted": int(selected), "differs": int(changed)}
+                self.moves.append(move)
                 self._again(one, decision, known, selected, back)
         elif isinstance(one, Job):
             line = rows.job_values(0, one, position, selected=selected)
             self.candidates.append({"position": position, "line": rows.json_text(line)})
-        changed = decision is Decision.CHANGED
         self.rows.append(rows.row_values(position, self.manifest_no, one, job_no, changed=changed))
         return position
 
@@ -185,4 +190,5 @@ class Entries(Lookup):
     def finish(self) -> None:
         self.flush()
         candidate_table.drop(self.connection)
+        set_meta_value(self.connection, "invalid_rows", self.invalid)
         rows.forget_old_rows(self.connection, self.first_position)

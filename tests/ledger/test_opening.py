@@ -107,7 +107,7 @@ def test_a_ledger_with_a_damaged_page_is_said_in_a_sentence(tmp_path: Path) -> N
         till.take_in("a", "b")
     path = tmp_path / store.FILE
     with closing(sqlite3.connect(path)) as plain:
-        (page,) = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = 'job'").fetchone()
+        (page,) = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = 'job_count'").fetchone()
         (size,) = plain.execute("PRAGMA page_size").fetchone()
     with path.open("r+b") as file:
         file.seek((page - 1) * size)

@@ -21,7 +21,9 @@ from sqlalchemy.pool import StaticPool
 
 from batchgen.errors import LedgerError, LedgerWriteError
 from batchgen.files import replace_durably
+from batchgen.ledger.sqlite.counters import TRIGGERS
 from batchgen.ledger.sqlite.history import ledger_missing
+from batchgen.ledger.sqlite.migrate import migrate, show_as_new
 from batchgen.ledger.tables import FORMAT_VERSION, account, meta, metadata
 
 FILE = "ledger.sqlite3"
@@ -68,8 +70,8 @@ class Store:
 
     @classmethod
     def write(cls, out: Path, service: str, now: float) -> "Store":
-        """Open the ledger of `out` for `service`, or make it (`now`) where nothing was paid yet. The caller holds
-        the run lock.
+        """Open the ledger of `out` for `service`, or make it (`now`) where nothing was paid yet; one of an older
+        format is brought to this one. The caller holds the run lock.
         """
         path = ledger_path(out)
         try:
@@ -81,6 +83,8 @@ class Store:
             try:
                 with store.begin() as connection:
                     check_service(connection, out, service)
+                    if _format(connection, path) < FORMAT_VERSION:
+                        migrate(connection)
             except BaseException:
                 store.close()
                 raise
@@ -94,7 +98,7 @@ class Store:
 
     @classmethod
     def read(cls, out: Path) -> "Store":
-        """Open the ledger of `out` read-only."""
+        """Open the ledger of `out` read-only; one of an older format is read as it is."""
         path = ledger_path(out)
         if not path.exists():
             raise ledger_missing(out) or LedgerError(
@@ -105,7 +109,8 @@ class Store:
         store = cls(path, _engine(path, read_only=True), read_only=True)
         try:
             with store.begin() as connection:
-                _check_format(meta_value(connection, "format_version"), path)
+                if _format(connection, path) < FORMAT_VERSION:
+                    show_as_new(connection)
         except sa.exc.DatabaseError as error:
             store.close()
             raise unreadable(path, error) from error
@@ -167,12 +172,16 @@ def _make(path: Path, service: str, now: float) -> None:
     engine = _engine(new, read_only=False, journal="DELETE")
     with Store(new, engine, read_only=False) as store, store.begin() as connection:
         metadata.create_all(connection)
+        for trigger in TRIGGERS:
+            connection.exec_driver_sql(trigger)
         connection.execute(account.insert().values(account_no=1))
         for key, value in (
             ("format_version", FORMAT_VERSION),
             ("ledger_id", str(uuid.uuid4())),
             ("service", service),
             ("created_at", now),
+            ("unit", "credits"),
+            ("unit_scale", 1),
         ):
             set_meta_value(connection, key, value)
     # To WAL while nobody else sees the file: a switch that a crash cuts off can't be undone by a reader.
@@ -182,8 +191,8 @@ def _make(path: Path, service: str, now: float) -> None:
 
 
 def check_service(connection: sa.Connection, out: Path, service: str) -> None:
-    """Raise LedgerError when the ledger of `out` has another format, or belongs to another service."""
-    _check_format(meta_value(connection, "format_version"), ledger_path(out))
+    """Raise LedgerError when the ledger of `out` has a newer format, or belongs to another service."""
+    _format(connection, ledger_path(out))
     known = meta_value(connection, "service")
     if known != service:
         same = "Add --sandbox" if known == "sandbox" else f"Add --base-url {known}"
@@ -206,13 +215,16 @@ def set_meta_value(connection: sa.Connection, key: str, value: Any) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": text}))
 
 
-def _check_format(found: Any, path: Path) -> None:
-    if found != FORMAT_VERSION:
+def _format(connection: sa.Connection, path: Path) -> int:
+    """The format of the ledger, this one or an older. Raises LedgerError for a newer."""
+    found = meta_value(connection, "format_version")
+    if not isinstance(found, int) or not 1 <= found <= FORMAT_VERSION:
         raise LedgerError(
-            f"The ledger {path} has format {found}; this batchgen reads format {FORMAT_VERSION}.",
+            f"The ledger {path} has format {found}; this batchgen knows formats up to {FORMAT_VERSION}.",
             code="other_format",
-            hint="Use the batchgen that wrote it, or a newer one.",
+            hint="A newer batchgen wrote it: use that one, or a newer one still. Nothing was changed.",
         )
+    return found
 
 
 def unreadable(path: Path, error: BaseException) -> LedgerError:

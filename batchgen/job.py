@@ -249,7 +249,8 @@ class Outcome:
     `message` the service's words or ours, in one line. `throttle` says which kind of "too much" a
     `throttled` outcome is: `rate`, `concurrency`, `unavailable` (503) or "" when it is not said.
     `charged_credits` is what an answer of the documented envelope states (`costCredits`), else None.
-    `evidence` is what was received, at most 64 KB.
+    `evidence` is what was received, at most 64 KB. `halt`: a sentence why nothing more may be submitted, although
+    this outcome stands.
     """
 
     kind: OutcomeKind
@@ -261,6 +262,7 @@ class Outcome:
     charged_credits: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     evidence: bytes = b""
+    halt: str = ""
 
 
 #: Given back in full: a refund that is stated without an amount. It is more than any charge.

@@ -9,6 +9,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -58,6 +59,7 @@ class Api:
     ) -> None:
         self._service = service_of(service)
         self._dialect = self._service.dialect
+        self._base_url = base_url.rstrip("/")
         url = httpx.URL(base_url)
         self._origin = Origin.of(url)
         self._path = url.raw_path.rstrip(b"/")
@@ -123,12 +125,31 @@ class Api:
             for call in self._dialect.ask(task_id, model):
                 answers.append(await self._get(call))
                 if (look := self._dialect.asked(answers, task_id)) is not None:
-                    return look
+                    return self._at_home(look)
         except NotConnected as exc:
             return Look(trouble=Trouble.AWAY, message=str(exc))
         except (httpx.HTTPError, _BadAnswer) as exc:
             return Look(trouble=Trouble.ERROR, message=str(exc))
         return Look(trouble=Trouble.ERROR, message="the service's answer says nothing of the task")
+
+    def _at_home(self, look: Look) -> Look:
+        """A video that the service names by a path alone is fetched from the service itself."""
+        status = look.status
+        if status is None or not any(url.startswith("/") for url in status.video_urls):
+            return look
+        urls = tuple(self._base_url + url if url.startswith("/") else url for url in status.video_urls)
+        return replace(look, status=replace(status, video_urls=urls))
+
+    def key_for(self, url: str) -> dict[str, str]:
+        """The headers with which a video is fetched: the key only to the service's own origin, and only for a
+        path that needs it there.
+        """
+        if self._key is None or not url.startswith(self._base_url + "/"):
+            return {}
+        path = url.removeprefix(self._base_url)
+        if "?" in path or "#" in path or not self._dialect.needs_key(path):
+            return {}
+        return {"Authorization": f"{self._service.auth} {self._key.reveal()}"}
 
     async def probe(self) -> bool:
         """Does the service itself answer? A GET of a task that nobody has."""

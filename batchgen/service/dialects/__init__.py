@@ -93,7 +93,7 @@ class Dialect(Protocol):
 class Lists(Protocol):
     """A service's own list of its requests, for `resolve --auto`."""
 
-    def list(self, endpoint: str, since: float, until: float, cursor: str) -> Call:
+    def page(self, endpoint: str, since: float, until: float, cursor: str) -> Call:
         """The call for one page of requests in this window (seconds since 1970)."""
         ...
 

@@ -1,13 +1,19 @@
-"""The dated data beside a dialect: `NAME.toml` -> the table's line, the catalogue of models, the outcome lines."""
+"""The dated data beside a dialect: `NAME.toml` -> the table's line, the catalogue of models, the outcome lines;
+`prices/NAME.json` -> what its models cost.
+"""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from batchgen.check.catalogue import Catalogue, Model, Option
+from batchgen.check.catalogue import Catalogue
+from batchgen.check.rates import Rate
+from batchgen.check.video_model import Model, Option
 from batchgen.job import OutcomeKind
 
 FOLDER = "batchgen.service.dialects"
@@ -47,11 +53,18 @@ def data_text(name: str) -> str:
     return files(FOLDER).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
+def prices_text(name: str) -> str:
+    """The price data of a service as it is written; "" where there is none."""
+    file = files(FOLDER).joinpath("prices", f"{name}.json")
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
 @cache
 def read_data(name: str) -> Data:
     """The data of a service."""
     table = tomllib.loads(data_text(name))
     models = {key: _model(key, said, table) for key, said in table.get("models", {}).items()}
+    prices = json.loads(prices_text(name) or '{"version": "", "models": {}}')
     catalogue = Catalogue(
         service=table["name"],
         unit=table["unit"],
@@ -60,6 +73,8 @@ def read_data(name: str) -> Data:
         gone_since=table.get("gone_since", ""),
         usual=_model("", table.get("usual", {}), {}),
         models=models,
+        rates={key: _rate(said) for key, said in prices["models"].items()},
+        rates_dated=prices["version"],
     )
     lines = tuple(_line(said) for said in table.get("outcomes", ()))
     defaults = {"lists_url": "", "pace": "", "idempotency": "", "get_key": ""}
@@ -88,6 +103,11 @@ def _option(said: Mapping[str, Any]) -> Option:
         most=said.get("most"),
         default=said.get("default"),
     )
+
+
+def _rate(said: Mapping[str, Any]) -> Rate:
+    amounts = {key: Decimal(value) for key, value in said.items() if key.startswith("per_")}
+    return Rate(amounts, said.get("pixels", {}), said.get("source", ""))
 
 
 def _line(said: Mapping[str, Any]) -> Line:

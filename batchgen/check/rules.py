@@ -4,11 +4,14 @@ bulk pass builds from them the patterns of what is certainly plain.
 
 import re
 
-#: First marks of text that was read in the wrong encoding once (UTF-8 taken for Windows text), and what follows
+#: First marks of text that was read in the wrong encoding once (UTF-8 taken for Windows text), and what follows;
+#: the character that stands for one that could not be read, and those that nobody types.
 GARBLED_MARKS = {
     "Ã": "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]",
     "â€": "[\u0080-\u00bf™œ“”˜¦\u009d]",
     "ï»¿": "",
+    "\ufffd": "",
+    "[\u0080-\u009f]": "",
 }
 GARBLED = re.compile("|".join(first + then for first, then in GARBLED_MARKS.items()))
 #: What looks like a variable that nobody filled in.

@@ -100,13 +100,13 @@ def explain(row: Row) -> list[Problem]:
 def _stray(row: Row) -> Problem | None:
     """A total, a heading, a note, the header once more: one sentence for a row that was never meant as a job."""
     if all(row.values.get(key) == key for key in ("provider", "model", "scene")):
-        return _at(row, "provider", "stray_row", "The row repeats the header.", "Delete it.")
+        return at(row, "provider", "stray_row", "The row repeats the header.", "Delete it.")
     if row.values.keys() - {"id", "options"}:
         return None
     said = next((text for text in (row.text("id"), *row.cells.values()) if text.strip()), "")
     only = f"holds only {shown(said)}" if said else "is empty"
     message = f"The row {only}: provider, model and scene are blank."
-    return _at(row, "provider", "stray_row", message, "Is it a total, a heading or a note? Then delete it.")
+    return at(row, "provider", "stray_row", message, "Is it a total, a heading or a note? Then delete it.")
 
 
 def _sentences(error: Any, row: Row) -> Iterator[Problem]:
@@ -126,18 +126,19 @@ def _sentences(error: Any, row: Row) -> Iterator[Problem]:
     elif key in ("image_input", "video_input"):
         yield from _inputs(key, row.values[key], row)
     elif error.validator == "type":
-        yield _at(row, key, "wrong_type", f"{key} is {_spoken(error.instance)}, but it must be {_wanted(key)}.")
+        yield at(row, key, "wrong_type", f"{key} is {_spoken(error.instance)}, but it must be {_wanted(key)}.")
     elif error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
-        yield _at(row, key, "bad_options", "An option has no name.", "Give it one, or take it out.")
+        yield at(row, key, "bad_options", "An option has no name.", "Give it one, or take it out.")
     elif error.validator in ("minLength", "maxLength"):
         size = "blank" if error.validator == "minLength" else f"longer than {error.validator_value} characters"
-        yield _at(row, key, "bad_length", f"{key} is {size}.", f"It is {_WHAT.get(key, 'a short name')}.")
+        yield at(row, key, "bad_length", f"{key} is {size}.", f"It is {_WHAT.get(key, 'a short name')}.")
     else:
         message = f"{key} holds a line break or another control character: {shown(ascii(error.instance)[1:-1])}."
-        yield _at(row, key, "control_character", message, "Retype it.")
+        yield at(row, key, "control_character", message, "Retype it.")
 
 
-def _at(row: Row, key: str, code: str, message: str, hint: str = "") -> Problem:
+def at(row: Row, key: str, code: str, message: str, hint: str = "") -> Problem:
+    """A problem of a row, at the cell or line of a key."""
     column, cell = row.places.get(key, (key, None))
     line = row.lines.get(key, row.line)
     return Problem(row.manifest, row.number, line, column, cell, code, message, hint)
@@ -145,7 +146,7 @@ def _at(row: Row, key: str, code: str, message: str, hint: str = "") -> Problem:
 
 def _missing(key: str, row: Row) -> Problem:
     if key not in _NEEDS:
-        return _at(row, key, f"missing_{key}", f"{key} is blank.", f"Write {_WHAT[key]}.")
+        return at(row, key, f"missing_{key}", f"{key} is blank.", f"Write {_WHAT[key]}.")
     scene = _NEEDS[key]
     hint = {
         "prompt": "Write what the video should show.",
@@ -159,44 +160,44 @@ def _missing(key: str, row: Row) -> Problem:
         hint += f" Or, since {filled} is filled: is the scene {_NEEDS[filled]}?"
     elif filled:
         hint += f" Or is the scene {_NEEDS[filled]}, since {filled} is filled?"
-    return _at(row, key, f"missing_{key}", f"{key} is blank, but the scene {scene} needs it.", hint)
+    return at(row, key, f"missing_{key}", f"{key} is blank, but the scene {scene} needs it.", hint)
 
 
 def _unknown_key(name: str, row: Row) -> Problem:
     close = difflib.get_close_matches(str(name), ("id", *REQUEST_KEYS), 1, 0.6)
     guess = f' Did you mean "{close[0]}"?' if close else ""
-    return _at(row, str(name), "unknown_key", f"{shown(name)} is not a known key.{guess}", "Your own: under own.")
+    return at(row, str(name), "unknown_key", f"{shown(name)} is not a known key.{guess}", "Your own: under own.")
 
 
 def _unknown_scene(value: Any, row: Row) -> Problem:
     if not isinstance(value, str):
-        return _at(row, "scene", "wrong_type", f"scene is {_spoken(value)}, but it must be {_wanted('scene')}.")
+        return at(row, "scene", "wrong_type", f"scene is {_spoken(value)}, but it must be {_wanted('scene')}.")
     folded = re.sub(r"[\s_]+", "-", value.strip().lower()).replace("2", "-to-")
     short = {"t2v": SCENES[0], "i2v": SCENES[1], "v2v": SCENES[2], "text": SCENES[0], "image": SCENES[1]}
     close = short.get(value.strip().lower()) or next(iter(difflib.get_close_matches(folded, SCENES, 1, 0.5)), None)
     guess = f' Did you mean "{close}"?' if close else ""
     hint = f"Scenes are {', '.join(SCENES)}."
-    return _at(row, "scene", "unknown_scene", f"There is no scene {shown(value)}.{guess}", hint)
+    return at(row, "scene", "unknown_scene", f"There is no scene {shown(value)}.{guess}", hint)
 
 
 def _inputs(key: str, value: Any, row: Row) -> Iterator[Problem]:
     if not isinstance(value, str | list):
-        yield _at(row, key, "wrong_type", f"{key} is {_spoken(value)}, but it must be {_wanted(key)}.")
+        yield at(row, key, "wrong_type", f"{key} is {_spoken(value)}, but it must be {_wanted(key)}.")
         return
     items = [value] if isinstance(value, str) else value
     if not items:
-        yield _at(row, key, "not_a_url", f"{key} is an empty list.", "Put a web address there, or leave it blank.")
+        yield at(row, key, "not_a_url", f"{key} is an empty list.", "Put a web address there, or leave it blank.")
     good = re.compile(job_schema()["$defs"]["url"]["pattern"][:-1] + r"\Z")
     if len(items) > 1 and not any(not isinstance(item, str) or _ADDRESS_LIKE.match(item) for item in items):
         items = [" ".join(items)]  # words, not addresses: one sentence for all of them
     for item in items:
         if not isinstance(item, str):
-            yield _at(row, key, "wrong_type", f"{key} holds {_spoken(item)}, but it must hold web addresses.")
+            yield at(row, key, "wrong_type", f"{key} holds {_spoken(item)}, but it must hold web addresses.")
         elif len(item) > 8192:
-            yield _at(row, key, "not_a_url", f"{key} is longer than a web address can be: {shown(item)}.")
+            yield at(row, key, "not_a_url", f"{key} is longer than a web address can be: {shown(item)}.")
         elif not good.search(item):
             hint = _url_hint(item, items)
-            yield _at(row, key, "not_a_url", f"{key} is not a web address: {shown(item)}.", hint)
+            yield at(row, key, "not_a_url", f"{key} is not a web address: {shown(item)}.", hint)
 
 
 def _url_hint(item: str, items: list[Any]) -> str:

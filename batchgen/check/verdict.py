@@ -1,12 +1,13 @@
 """One entry -> Verdict: a request with its price, or everything that is wrong; and what is worth a warning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from batchgen.check.identity import Name
+from batchgen.check.oddities import wrong_address, wrong_text
 from batchgen.check.prices import PriceTable
-from batchgen.check.schema import check, request_of
+from batchgen.check.schema import at, check, request_of
 from batchgen.check.warnings import cautions
 from batchgen.job import InvalidRow, Job, Problem, Row, fingerprint
 from batchgen.manifest import Entry, Manifest
@@ -92,7 +93,11 @@ def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[
     row = entry.row
     problems = list(entry.problems)
     unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
-    found = () if unread else check(row)
+    off = any(problem.code == "commented_row" for problem in problems)
+    found = () if unread or off else check(row)
+    if broken := tuple(_broken(row)):
+        columns = {problem.column for problem in broken}
+        found = (*broken, *(problem for problem in found if problem.column not in columns))
     if found:
         said = {problem.column for problem in problems}
         problems.extend(
@@ -109,6 +114,21 @@ def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[
     request = request_of(row.values)
     price = prices.price(request["provider"], request["model"], request["scene"])
     return Verdict(row, request, price, (), (*entry.warnings, *cautions(row, request)))
+
+
+def _broken(row: Row) -> Iterator[Problem]:
+    """Texts that can't be meant as what they say: error values, and two addresses in one word."""
+    for key, value in row.values.items():
+        if key in ("image_input", "video_input"):
+            for url in value if isinstance(value, list) else [value]:
+                if isinstance(url, str):
+                    yield from (at(row, key, *wrong) for wrong in wrong_address(key, url))
+        elif key == "options":
+            for name, text in value.items() if isinstance(value, dict) else ():
+                if isinstance(text, str):
+                    yield from (at(row, f"options.{name}", *wrong) for wrong in wrong_text(text))
+        elif isinstance(value, str):
+            yield from (at(row, key, *wrong) for wrong in wrong_text(value))
 
 
 def _paid_elsewhere(row: Row) -> Problem:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batchgen.check import rules
+from batchgen.check.oddities import odd_text
 from batchgen.job import Problem, Row
 from batchgen.manifest.entry import shown
 
@@ -38,7 +39,9 @@ _SCENE_WORDS = {
 
 def cautions(row: Row, request: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything worth a second look in a valid row."""
-    for key, code, message, hint in of_request(request):
+    job_id = row.values.get("id")
+    of_id = of_text("id", job_id) if isinstance(job_id, str) else ()
+    for key, code, message, hint in (*of_id, *of_request(request)):
         column, cell = row.places.get(key, (key, None))
         line = row.lines.get(key, row.line)
         yield Problem(row.manifest, row.number, line, column, cell, code, message, hint)
@@ -53,6 +56,9 @@ def of_request(request: Mapping[str, Any]) -> Iterator[Caution]:
     for key in ("image_input", "video_input"):
         for url in request.get(key, ()):
             yield from of_address(key, url)
+    for name, value in request.get("options", {}).items():
+        if isinstance(value, str):
+            yield from of_text(f"options.{name}", value)
 
 
 @lru_cache(maxsize=10_000)
@@ -62,6 +68,8 @@ def of_combination(provider: str, model: str, scene: str, filled: frozenset[str]
 
 
 def _of_combination(provider: str, model: str, scene: str, filled: frozenset[str]) -> Iterator[Caution]:
+    yield from of_text("provider", provider)
+    yield from of_text("model", model)
     close = difflib.get_close_matches(provider.lower(), PROVIDERS, 1, 0.6)
     if close and provider not in PROVIDERS:
         yield "provider", "odd_provider", f'The provider is {shown(provider)}. Did you mean "{close[0]}"?', ""
@@ -104,15 +112,13 @@ def of_prompt(prompt: str, limit: int) -> Iterator[Caution]:
             message,
             "Variables are filled in in YAML manifests only; here they are sent as text.",
         )
-    if not prompt.isascii() and (found := rules.GARBLED.search(prompt)):
-        around = prompt[max(0, found.start() - 10) : found.end() + 10]
-        message = f"The prompt looks garbled: {shown(around)}."
-        yield (
-            "prompt",
-            "garbled",
-            message,
-            "The file was once read in the wrong encoding; export it again as UTF-8.",
-        )
+    yield from of_text("prompt", prompt)
+
+
+def of_text(key: str, text: str) -> Iterator[Caution]:
+    """What is odd about a text, wherever it is sent."""
+    for code, message, hint in odd_text(key, text):
+        yield key, code, message, hint
 
 
 def of_address(key: str, url: str) -> Iterator[Caution]:
@@ -135,13 +141,12 @@ def of_address(key: str, url: str) -> Iterator[Caution]:
         yield key, "login_in_url", f"{key} holds a user name or password in its address.", "It is sent as it is."
     if url[:5].lower() == "http:":
         yield key, "plain_http", f"{shown(url)} starts with http://.", "Many services fetch https:// only."
-    if url.endswith(",") or re.search(",https?://", url, re.IGNORECASE):
-        yield (
-            key,
-            "comma_in_url",
-            f"{shown(url)} has a comma in it.",
-            "Addresses are separated by blanks, not commas.",
-        )
+    if _TWO_FILES.search(parts.path):
+        message = f"{shown(url)} looks like two addresses in one, and counts as one."
+        yield key, "comma_in_url", message, "Write each address out, from https:// on."
+    if "&" in url:
+        for _, code, message, hint in of_text(key, url):
+            yield key, code, message, hint
     if re.search(rules.SIGNED, url, re.IGNORECASE):
         message = f"{shown(url)} is a signed link, which ends some time."
         yield key, "signed_link", message, "It must live until the video is made: that can take hours."
@@ -154,6 +159,10 @@ def of_address(key: str, url: str) -> Iterator[Caution]:
 
 #: Nearly every address: nothing in it that a caution could be about, but for its host and its ending.
 _PLAIN = re.compile(r"https://([a-z0-9.-]+)/[A-Za-z0-9._~/%+-]*")
+#: front.jpg,back.jpg: the second one is no address of its own.
+_TWO_FILES = re.compile(
+    rf"(?:{'|'.join(map(re.escape, (*rules.PICTURES, *rules.VIDEOS)))})[,;|][^/]*\.[a-z0-9]{{3,4}}$", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=10_000)

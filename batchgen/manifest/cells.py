@@ -1,13 +1,17 @@
 """One record of a table -> Entry: known cells become values, the others travel along as they are."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batchgen.job import Problem, Row, unsettled
-from batchgen.manifest import values
+from batchgen.manifest import values, words
 from batchgen.manifest.columns import REQUIRED, TOLD, Column, Header
-from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
+from batchgen.manifest.entry import Entry, Manifest, cell_name, read_scene, shown
 from batchgen.results.formula import unguard
+
+#: What a column of one's own may start with: #1, #ff8800.
+_COLOUR_OR_NUMBER = re.compile("#(?:[0-9]+|[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 At = tuple[int, int | None, int]  # row, line, spreadsheet row
 
@@ -45,6 +49,7 @@ class Cells:
 
     def __init__(self, manifest: Manifest, header: Header) -> None:
         self._name = manifest.name
+        self._manifest = manifest
         self._header = header
         self.width = len(header.columns)
         columns = header.columns
@@ -77,17 +82,16 @@ class Cells:
         found: dict[str, Any] = {}
         for column in self._keys:
             text = cells[column.index]
-            if text and (bare := text.strip()):
-                found[column.key] = text if column.key == "prompt" else bare
-        for column in self._inputs:
+            if not words.is_blank(text):
+                found[column.key] = text if column.key == "prompt" else text.strip()
+        if "scene" in found:
+            found["scene"] = read_scene(found["scene"], self._manifest)
+        for column in (*self._inputs, *self._options):
             text = cells[column.index]
-            if text and not text.isspace():
-                self._read(column, text, found, problems, (number, line, record))
-        for column in self._options:
-            text = cells[column.index]
-            if text and not text.isspace():
+            if not words.is_blank(text):
                 self._read(column, text, found, problems, (number, line, record))
         self._oddities(cells, problems, (number, line, record))
+        self._comment(cells, problems, (number, line, record))
         row = Row(
             manifest=self._name,
             number=number,
@@ -131,8 +135,22 @@ class Cells:
                 problems.append(self._problem(at, column.index, "missing_header", message, hint))
         if "\0" in "".join(cells):
             index = next(index for index, cell in enumerate(cells) if "\0" in cell)
-            hint = "It often comes from a damaged export. Retype the cell."
-            problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", hint))
+            problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", values.NUL_HINT))
+
+    def _comment(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
+        """A row that somebody switched off as in a program: a table has no comments, so it would be bought."""
+        index = next((index for index, cell in enumerate(cells) if not words.is_blank(cell)), -1)
+        if index < 0 or not (mark := words.comment_mark(cells[index])):
+            return
+        column, text = self._header.columns[index], cells[index].strip()
+        if column.kind == "own" and _COLOUR_OR_NUMBER.fullmatch(text):
+            return
+        if column.key == "prompt" and re.match("#[0-9]", text):
+            return
+        message = f"The row starts with {mark}, like a comment, but a table has none: {shown(text)}."
+        problems.append(
+            self._problem(at, index, "commented_row", message, "Delete the line, or take the mark away.")
+        )
 
     def _unnamed(self, cells: Sequence[str]) -> tuple[str, ...]:
         """The texts under no header, and behind the last one."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from batchgen.job import Problem, Row
+from batchgen.manifest import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Manifest:
     columns: dict[str, None] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+
+
+def read_scene(text: str, manifest: Manifest) -> str:
+    """The scene that a cell names; one that is spelled in another way is said, once for each spelling."""
+    scene = words.scene_of(text)
+    if scene != text:
+        note = f'The scene "{text}" is read as "{scene}".'
+        if len(manifest.notes) < 100 and note not in manifest.notes:
+            manifest.notes.append(note)
+    return scene
 
 
 def shown(text: object, limit: int = 60) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.job import REQUEST_KEYS, Problem, Row
-from batchgen.manifest import templates, values
-from batchgen.manifest.entry import Entry, Manifest, shown
+from batchgen.manifest import templates, values, words
+from batchgen.manifest.entry import Entry, Manifest, read_scene, shown
 from batchgen.manifest.source import ReadOptions, Unreadable
 from batchgen.manifest.yaml_events import Keyed
 
@@ -121,7 +121,7 @@ class Expander:
         cells: dict[str, str] = {}
         for key in _SENT:
             if key in job:
-                _take(key, job[key], found, cells)
+                _take(key, job[key], found, cells, self._manifest)
         found.update((key, value) for key, value in job.items() if key not in JOB_KEYS)
         own = job.get("own")
         wrong = [
@@ -147,22 +147,23 @@ class Expander:
         return Entry(row, tuple(wrong))
 
 
-def _take(key: str, value: Any, found: dict[str, Any], cells: dict[str, str]) -> None:
+def _take(key: str, value: Any, found: dict[str, Any], cells: dict[str, str], manifest: Manifest) -> None:
     """One known key into the row's values (blank is absent) and its cells."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and words.is_blank(value)):
         return
     if key in ("image_input", "video_input"):
         cells[key] = _text(value)
         if isinstance(value, str):
             value = values.urls(value) if not value.lstrip().startswith("[") else [value.strip()]
         elif isinstance(value, list):
-            value = [part.strip() if isinstance(part, str) else part for part in value]
+            value = values.listed_urls(value)
         found[key] = value
     elif key in ("prompt", "options"):
         cells[key] = _text(value)
         found[key] = value
     else:
-        found[key] = value.strip() if isinstance(value, str) else value
+        bare = value.strip() if isinstance(value, str) else value
+        found[key] = read_scene(bare, manifest) if key == "scene" and isinstance(bare, str) else bare
 
 
 def _text(value: Any) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.job import Problem, Row, unsettled
-from batchgen.manifest import values
+from batchgen.manifest import values, words
 from batchgen.manifest.columns import KNOWN, REQUIRED, TOLD, Column, near, of_results, one
-from batchgen.manifest.entry import Entry, Manifest, shown
+from batchgen.manifest.entry import Entry, Manifest, read_scene, shown
 
 _TEXTS = ("id", "provider", "model", "scene", "prompt")
 
@@ -44,22 +44,37 @@ class Objects:
             if value is None or column.kind in ("ignored", "blank"):
                 continue
             if column.kind == "own" and key == "own" and isinstance(value, Mapping):
-                cells.update((str(name), as_text(each)) for name, each in value.items())
+                cells.update((str(name), self._own_text(f"own.{name}", each)) for name, each in value.items())
             elif column.kind == "told":
                 told[key] = as_text(value).strip()
             elif column.kind in ("own", "task_id"):
                 if key == "task_id":
                     task_id = as_text(value).strip()
                 if column.kind == "own":
-                    cells[column.shown_as] = as_text(value)
+                    cells[column.shown_as] = self._own_text(column.header, value)
                     self._nearly(column)
             else:
                 self._take(column, value, sent, cells)
+        self._comment(sent)
         for name in cells:
             self._manifest.columns.setdefault(name)
         money = unsettled(*told.values())
         row = Row(self._manifest.name, number, line, sent, cells, task_id=task_id, unsettled=money)
         return Entry(row, tuple(self._problems))
+
+    def _comment(self, sent: Mapping[str, Any]) -> None:
+        """A row that somebody switched off by a mark in front of its id, as in a spreadsheet."""
+        key = next((key for key in ("id", *REQUIRED) if isinstance(sent.get(key), str)), "")
+        if key and (mark := words.comment_mark(sent[key])):
+            message = f"The row starts with {mark}, like a comment, but there are none: {shown(sent[key])}."
+            self._problem(key, "commented_row", message, "Delete the row, or take the mark away.")
+
+    def _own_text(self, name: str, value: Any) -> str:
+        """A value of the user's own as text: anything, but for what no results.csv can hold."""
+        text = as_text(value)
+        if "\0" in text or "\0" in name:
+            self._problem(name, "nul", "The cell holds a NUL character.", values.NUL_HINT)
+        return text
 
     def bad(self, number: int, line: int | None, code: str, message: str, hint: str) -> Entry:
         """A row that is no object at all."""
@@ -86,9 +101,10 @@ class Objects:
 
     def _take(self, column: Column, value: Any, sent: dict[str, Any], cells: dict[str, str]) -> None:
         """A known key or an option. Blank is absent."""
-        blank = isinstance(value, str) and not value.strip()
+        blank = isinstance(value, str) and words.is_blank(value)
         try:
             value = plain(value)
+            values.refuse_nul(value)
             values.check_json(value, "bad_value")
             if value is None or blank:
                 return
@@ -103,7 +119,8 @@ class Objects:
                 options = values.options(value) if isinstance(value, str) else value
                 sent["options"] = {**options, **sent.get("options", {})} if isinstance(options, dict) else options
             elif column.key in _TEXTS and isinstance(value, str):
-                sent[column.key] = value if column.key == "prompt" else value.strip()
+                bare = value if column.key == "prompt" else value.strip()
+                sent[column.key] = read_scene(bare, self._manifest) if column.key == "scene" else bare
             elif column.key == "id" and isinstance(value, int) and not isinstance(value, bool):
                 sent["id"] = str(value)
             else:
@@ -142,7 +159,7 @@ def _as_row(found: Mapping[str, Any]) -> dict[str, Any]:
 def _inputs(value: Any) -> Any:
     if isinstance(value, str):
         return values.urls(value)
-    return [item.strip() if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+    return values.listed_urls(value) if isinstance(value, list) else value
 
 
 def plain(value: Any) -> Any:

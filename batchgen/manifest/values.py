@@ -6,13 +6,16 @@ Each function returns the value or raises BadValue with a code, a sentence and a
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batchgen.manifest import addresses
 from batchgen.manifest.entry import shown
 
 _TRUE = frozenset({"true", "yes", "1", "on"})
 _FALSE = frozenset({"false", "no", "0", "off"})
 _TIME = re.compile(r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?P<rest>:00)?\s*(?P<noon>[AaPp]\.?[Mm]\.?)?")
+NUL_HINT = "It often comes from a damaged export. Retype the cell."
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,17 +30,26 @@ class BadValue(Exception):
 
 
 def urls(text: str) -> list[Any]:
-    """The addresses of a cell: one, several separated by white space, or a JSON list."""
+    """The addresses of a cell: one, several set apart by white space, commas, `|` or `;`, or a JSON list."""
     if text.lstrip().startswith("["):
         loaded = strict_json(text, "bad_list")
         if isinstance(loaded, list):
-            return [item.strip() if isinstance(item, str) else item for item in loaded]
-    return text.split()
+            return listed_urls(loaded)
+    return addresses.split(text)
+
+
+def listed_urls(items: Sequence[Any]) -> list[Any]:
+    """The addresses of a list: each item as it is, but for its blanks, and for one that holds several."""
+    found: list[Any] = []
+    for item in items:
+        found.extend(addresses.split_item(item) if isinstance(item, str) else [item])
+    return found
 
 
 def options(text: str) -> dict[str, Any]:
     """An `options` cell: a JSON object."""
     loaded = strict_json(text, "bad_options")
+    refuse_nul(loaded)
     if not isinstance(loaded, dict):
         raise BadValue(
             "bad_options",
@@ -52,18 +64,37 @@ def typed(text: str, as_type: str) -> Any:
     if as_type == "text":
         return text
     if as_type == "json":
-        return strict_json(text, "bad_options")
+        loaded = strict_json(text, "bad_options")
+        refuse_nul(loaded)
+        return loaded
     word = text.strip()
     if as_type == "bool" and word.lower() in _TRUE | _FALSE:
         return word.lower() in _TRUE
-    if as_type == "int" and re.fullmatch(r"[+-]?[0-9]{1,300}", word):
-        return int(word)
+    if as_type == "int" and (whole := re.fullmatch(r"([+-]?[0-9]{1,300})(?:\.0{1,20})?", word)):
+        return int(whole[1])  # pandas writes a column of whole numbers with a gap in it as 7.0
     if as_type == "float" and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", word):
         number = float(word)
         if math.isfinite(number):
             return number
     wanted = {"int": "a whole number", "float": "a number (1.5, with a point)", "bool": "true or false"}[as_type]
     raise BadValue("bad_value", f"{shown(text)} is not {wanted}.", "The column's header asks for this type.")
+
+
+def refuse_nul(value: Any) -> None:
+    """BadValue when a text, or one inside of a list or an object, holds a NUL character.
+
+    It passes as JSON, and the results.csv that it would be written to could not be read again.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise BadValue("nul", "The cell holds a NUL character.", NUL_HINT)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            refuse_nul(key)
+            refuse_nul(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            refuse_nul(item)
 
 
 def refuse_time(text: str) -> None:
@@ -96,7 +127,7 @@ def strict_json(text: str, code: str) -> Any:
 
 
 def check_json(value: Any, code: str, depth: int = 0) -> None:
-    """BadValue when text holds half a character (a lone surrogate or NUL), or nesting goes beyond 64."""
+    """BadValue when text holds half a character (a lone surrogate), or nesting goes beyond 64."""
     if isinstance(value, str):
         if not value.isascii() and _SURROGATE.search(value):
             raise BadValue(code, f"{shown(ascii(value)[1:-1])} holds half a character.", "Retype it.")

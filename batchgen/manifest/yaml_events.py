@@ -127,9 +127,7 @@ class Builder:
                 )
             if raw and event.implicit[0] and event.value in ("", "~", "null"):
                 value = None
-            if "\0" in event.value or (not event.value.isascii() and _SURROGATES.search(event.value)):
-                self.note(event, "bad_character", "A text holds a NUL or half a character.", "Retype it.")
-                value = "\ufffd"
+            value = self._whole(event, value)
         else:
             if depth >= DEPTH:
                 raise self._refuse(event, "too_deep", _TOO_DEEP, "Is it YAML?")
@@ -142,6 +140,16 @@ class Builder:
         if event.anchor:
             self.anchors[event.anchor] = (value, self.nodes - before + 1)
         return value
+
+    def _whole(self, event: Any, value: Any) -> Any:
+        """The scalar's value, or a mark in its place where no file could hold it."""
+        if "\0" in event.value:
+            self.note(event, "nul", "The text holds a NUL character.", "Take the \\0 out of it.")
+        elif not event.value.isascii() and _SURROGATES.search(event.value):
+            self.note(event, "bad_character", "A text holds half a character.", "Retype it.")
+        else:
+            return value
+        return "\ufffd"
 
     def _list(self, depth: int, raw: bool) -> list[Any]:
         items = []

@@ -26,7 +26,11 @@ COLUMNS = [
 
 PROMPTS = st.sampled_from(
     ["A cat", "A dog", "", " ", "a, b", 'say "hi"', "two\nlines", "crlf\r\nhere", "{{ x }}", "Ã¤h", "ä", "\u00a0",
-     "'=1", "x" * 2001, "x" * 999, "ü" * 1001, "\x7f", "\ufeffx", "\x1f", "日本", "a;b"]
+     "'=1", "x" * 2001, "x" * 999, "ü" * 1001, "\x7f", "\ufeffx", "\x1f", "日本", "a;b", "#N/A", " #WERT!",
+     "TODO", "Loading...", "nan",
+     "True love", "Caf? at night", "Wis??a", "Really?!", "Tom &amp; Jerry", "\u200b", "Caf\ufffd", "a \x93b\x94",
+     "...",
+     "🎈", "=A1", "# cat", "//x", "lorem ipsum dolor", "\u00a0nan", "+", "½"]
 )  # fmt: skip
 URLS = st.sampled_from(
     ["https://cdn.example.com/a.png", "https://cdn.example.com/a.png?x=1", "http://cdn.example.com/a.png",
@@ -35,22 +39,27 @@ URLS = st.sampled_from(
      "https://a.example/a.png https://b.example/b.png", '["https://a.example/a.png"]', "https://a.example",
      "https://a.example/x?X-Amz-Signature=1", "https://user@a.example/a.png", "https://a.example/a.png,",
      "https://a.example:99999/a.png", "https://a.b/", "HTTPS://A.example/a.png", "https://a.example/ä.png",
-     "https://www.dropbox.com/s/x?dl=1", " https://a.example/a.png"]
+     "https://www.dropbox.com/s/x?dl=1", " https://a.example/a.png", "https://a.example/a.png,https://b.example/b.png",
+     "https://a.example/x?url=https://b.example/y", "https://a.example/x?w=2https://b.example/y", "#N/A",
+     "https://a.example/x?a=1&amp;b=2", "https://a.example/fetch/https://b.example/y"]
 )  # fmt: skip
 CELLS = {
     "id": st.sampled_from(
-        ["a", "b", "c", "", " a ", "0123456789abcdef", "0123456789abcdef-2", "x" * 201, "ä", "a b", "a\tb"]
+        ["a", "b", "c", "", " a ", "0123456789abcdef", "0123456789abcdef-2", "x" * 201, "ä", "a b", "a\tb", "#a",
+         "// a", "nan",
+         "#N/A", "x?", "A &amp; B", "\u200b"]
     ),
-    "provider": st.sampled_from(["kie", "kie", "kie", "fal", "Kie", "", " kie", "fall", "other"]),
+    "provider": st.sampled_from(["kie", "kie", "kie", "fal", "Kie", "", " kie", "fall", "other", "#kie", "nan"]),
     "model": st.sampled_from(["m", "m", "kling-2.6/text-to-video", "sora-2-pro", "kling-2.6/x", "", "ä"]),
-    "scene": st.sampled_from(["text-to-video", "text-to-video", "image-to-video", "video-to-video", "", "text"]),
+    "scene": st.sampled_from(["text-to-video", "text-to-video", "image-to-video", "video-to-video", "", "text",
+    "Text to video"]),
     "prompt": PROMPTS,
     "image_input": URLS,
     "video_input": URLS,
     "options": st.sampled_from(
         ["", "", "{}", '{"a": 1}', '{"duration": "5"}', "{", "[]", '{"": 1}', '{"a": NaN}', " "]
     ),
-    "options.duration": st.sampled_from(["", "5", "10", " 5", "ä", " ", "\u00a0"]),
+    "options.duration": st.sampled_from(["", "5", "10", " 5", "ä", " ", "\u00a0", "5.0", "#REF!"]),
     "options.seed:int": st.sampled_from(["", "1", "2", "-3", "007", "x", "1.5", " 4 ", "+5", "-0"]),
     "options.sound:bool": st.sampled_from(["", "true", "no", "maybe"]),
     "options.aspect_ratio": st.sampled_from(["", "16:9", "16:09", "9:16", "09:16", "04:09:00 PM", "ä", " "]),
@@ -91,7 +100,9 @@ def sheets(draw: st.DrawFn) -> bytes:
         good = GOOD | {"id": f"row {number}", "job_id": f"row {number}", "prompt": f"A cat, no. {number % 9}"}
         odd = draw(st.sampled_from([set(), set(), {draw(st.sampled_from(columns))}, set(columns)]))
         cells = [
-            draw(CELLS.get(name, st.sampled_from(["", "spring", "'x"]))) if name in odd else good.get(name, "")
+            draw(CELLS.get(name, st.sampled_from(["", "spring", "'x", "#x", "#1"])))
+            if name in odd
+            else good.get(name, "")
             for name in columns
         ]
         ragged = draw(st.integers(0, 30)) if damaged else 9

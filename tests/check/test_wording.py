@@ -71,7 +71,7 @@ def test_estimate_json_has_the_keys_of_the_contract() -> None:
 
 def test_bad_rows_leave_the_estimate_incomplete() -> None:
     document = estimate_json(look("invalid/scenes.csv"))
-    assert (document["jobs"], document["credits"], document["complete"]) == (0, 0, False)
+    assert (document["jobs"], document["credits"], document["complete"]) == (2, 12, False)
 
 
 def test_the_estimate_by_a_column_of_ones_own() -> None:

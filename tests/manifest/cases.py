@@ -1,4 +1,6 @@
-"""What the files in `valid/` and `invalid/` are expected to give, written beside each as NAME.expected.json.
+"""What `valid/`, `invalid/` and `cases/` are expected to give, written beside each file as NAME.expected.json.
+
+`cases/` holds what real files, people and programs did: one small example of each kind that once went wrong.
 
 `python tests/manifest/cases.py` writes the expectations of new files (and with --all those of old ones):
 read what it wrote before you commit it.
@@ -14,17 +16,22 @@ from batchgen.check.survey import ReadOptions, jobs, survey
 from batchgen.job import Job, Problem
 
 HERE = Path(__file__).parent
-FOLDERS = ("valid", "invalid")
+FOLDERS = ("valid", "invalid", "cases")
 
 
 def case_files() -> list[Path]:
-    """All manifests that are cases; files that others name in `rows:` lie in folders of their own."""
+    """All manifests that are cases; tables that others name in `rows:` are none."""
     return sorted(
         path
         for folder in FOLDERS
         for path in (HERE / folder).iterdir()
-        if path.is_file() and not path.name.endswith(".expected.json")
+        if path.is_file() and not path.name.endswith(".expected.json") and not _is_table(path)
     )
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file is the table that a YAML manifest of the same name takes its rows from."""
+    return path.parent.name == "cases" and path.suffix != ".yaml" and path.with_suffix(".yaml").exists()
 
 
 def expectation_file(path: Path) -> Path:

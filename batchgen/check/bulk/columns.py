@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchgen.check import rules
+from batchgen.check import oddities, rules
 from batchgen.check.bulk.hashing import column_hashes
+from batchgen.manifest.words import UNSEEN
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -36,11 +37,6 @@ _ADDRESS = {
 }
 #: Hosts that a warning may be about.
 _ODD_HOST = rf"^https://(?:(?:[a-z0-9-]+\.)*(?:{_any(rules.PAGES)})|[^/?:]*(?:{_any(rules.INSIDE)}))(?:[:/?]|$)"
-#: Anything but white space (as Python's str.isspace has it), in text and in ASCII bytes.
-_INK = (
-    "[^\\x00-\\x20\\x7f-\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]",
-    "[^\\x00-\\x20\\x7f]",
-)
 
 
 @dataclass(frozen=True)
@@ -103,16 +99,25 @@ class Texts:
 
 
 def plain_prompts(texts: Texts, limits: Numbers, data: bytes) -> Flags:
-    """Prompts that are there, within the model's limit, without braces or signs of a wrong encoding; or blank."""
-    good = texts.sizes <= limits
-    doubtful = ((texts.first >= 0) & (texts.first <= 0x20)) | (texts.first >= 0x7F)
-    if doubtful.any():
-        good &= ~doubtful | texts.matches(_INK[0] if texts.is_text else _INK[1])
+    """Prompts that are there, within the model's limit, without braces or anything odd in them; or blank."""
+    good = (texts.sizes <= limits) & plain_texts(texts)
     if rules.BRACES.encode() in data:
         good &= ~texts.matches(re.escape(rules.BRACES))
-    if texts.is_text and any(mark.encode() in data for mark in rules.GARBLED_MARKS):
-        good &= ~texts.matches(_any(rules.GARBLED_MARKS))
     return good
+
+
+def not_commented(texts: Texts) -> Flags:
+    """Texts that do not start with the mark of a comment."""
+    if b"#" not in texts.data.tobytes() and b"//" not in texts.data.tobytes():
+        return np.ones(len(texts.sizes), dtype=np.bool_)
+    start = UNSEEN if texts.is_text else r"\x00-\x20\x7f"
+    return ~texts.matches(rf"^[{start}]*(?:#|//)")
+
+
+def plain_texts(texts: Texts) -> Flags:
+    """Texts that nothing is to say of; or empty."""
+    plain: Flags = (texts.sizes == 0) | ~texts.matches(oddities.ODD if texts.is_text else oddities.ODD_ASCII)
+    return plain
 
 
 def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
@@ -131,7 +136,7 @@ def plain_ids(texts: Texts) -> Flags:
     good = texts.sizes <= 200
     if len(texts.data) and not (int(texts.data.min()) > 0x20 and int(texts.data.max()) < 0x7F):
         good &= texts.matches(r"^[!-~](?:[ -~]*[!-~])?$")
-    return good
+    return good & ~texts.matches(oddities.ODD_NAME)
 
 
 def made_ids(texts: Texts) -> Flags:

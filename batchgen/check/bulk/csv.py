@@ -79,7 +79,7 @@ class _Quick:
 
     def _try(self, gate: Gate, chunk: Chunk, *, with_ids: bool) -> Bulk | None:
         try:
-            table = self._table(gate, chunk.data, with_ids)
+            table = self._table(gate, chunk.data)
         except pa.ArrowException:
             return None
         if not table.num_rows:
@@ -87,10 +87,10 @@ class _Quick:
         columns = {int(name): Texts.of(table[name]) for name in table.column_names}
         return gate.decide(columns, chunk.data, with_ids=with_ids)
 
-    def _table(self, gate: Gate, data: bytes, with_ids: bool) -> pa.Table:
+    def _table(self, gate: Gate, data: bytes) -> pa.Table:
         """The needed columns; arrow refuses ragged rows, and bad UTF-8 in any column."""
         plain = data.isascii()
-        wanted = {column.index for column in gate.needed(with_ids=with_ids)}
+        wanted = {column.index for column in gate.needed()}
         return arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(

@@ -19,12 +19,13 @@ from batchgen.check.bulk import columns
 from batchgen.check.bulk.columns import Texts
 from batchgen.check.bulk.hashing import content_hash, text_hash
 from batchgen.check.identity import Suspects
+from batchgen.check.oddities import is_odd
 from batchgen.check.prices import PriceTable
 from batchgen.check.schema import fast_gate
 from batchgen.check.tally import Key
 from batchgen.check.warnings import of_combination, prompt_limit
 from batchgen.manifest import ReadOptions, values
-from batchgen.manifest.columns import Column, Header
+from batchgen.manifest.columns import REQUIRED, Column, Header
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -74,17 +75,18 @@ class Gate:
         self.checked = [c for c in options if c.as_type != "text" or c.is_ratio]
         self.texts = [c for c in options if c.as_type == "text" and not c.is_ratio]
         self.empty = [c for c in columns if c.kind in ("blank", "task_id", "told") or c.header == "task_id"]
+        first = min((c.index for c in columns if c.key in REQUIRED and c.kind == "key"), default=-1)
+        #: The columns of which one holds the first filled cell of any good row.
+        self.leading = [c for c in columns[: first + 1] if c.kind != "ignored"]
         self.by = next((c for c in columns if c.kind in ("key", "option", "own") and c.shown_as == by), None)
         #: Whether the quick pass can answer at all: `by` may name something inside a JSON cell.
         self.usable = by is None or self.by is not None
         self._combinations: dict[tuple[str, str, str, int], tuple[bool, int, int]] = {}
         self._options: dict[tuple[str, str], int | None] = {}
 
-    def needed(self, *, with_ids: bool) -> list[Column]:
-        """The columns that `decide` looks at; text options count only in rows that have no id."""
-        wanted = [*self.key.values(), *self.checked, *self.empty]
-        if not with_ids or self.header.results:
-            wanted += self.texts
+    def needed(self) -> list[Column]:
+        """The columns that `decide` looks at."""
+        wanted = [*self.key.values(), *self.checked, *self.texts, *self.empty, *self.leading]
         return [*wanted, self.by] if self.by is not None else wanted
 
     def decide(self, columns: Mapping[int, Texts], data: bytes, *, with_ids: bool) -> Bulk | None:
@@ -120,11 +122,13 @@ class Gate:
 
 def _option_hash(column: Column, text: str) -> int | None:
     try:
-        if column.is_ratio and column.as_type == "text":
+        if column.as_type == "text" and column.is_ratio:
             values.refuse_time(text)
         is_one = column.kind == "option"
         found = {column.key: values.typed(text, column.as_type)} if is_one else values.options(text)
     except values.BadValue:
+        return None
+    if any(isinstance(said, str) and is_odd(f"options.{name}", said) for name, said in found.items()):
         return None
     sample = {"provider": "x", "model": "x", "scene": "text-to-video", "prompt": "x", "options": found}
     return content_hash({"options": found}) if text.strip() and fast_gate()(sample) else None
@@ -152,12 +156,14 @@ class _Look:
         if with_ids and not named:
             return None
         found = self._combined()
-        if found is None or not self._options(named):
+        if found is None or not self._options():
             return None
         codes, table = found
         for column in gate.empty:
             if (texts := self._texts(column)) is not None:
                 self.sure &= texts.sizes == 0
+        for column in gate.leading:
+            self.sure &= columns.not_commented(self._columns[column.index])
         if gate.header.results:
             for texts in self._columns.values():
                 self.sure &= texts.first != ord("'")
@@ -220,7 +226,7 @@ class _Look:
                 self.sure &= columns.plain_addresses(texts, key, self._data)
                 self._add(key, texts)
 
-    def _options(self, named: bool) -> bool:
+    def _options(self) -> bool:
         """Options; False where a column has too many different values to look at."""
         gate = self._gate
         whole = self._texts(gate.key.get("options"))
@@ -240,11 +246,10 @@ class _Look:
             self._content += np.array([found or 0 for found in hashes], dtype=np.int64)[indexes]
         if whole is not None and (gate.checked or gate.texts):
             self.sure &= whole.sizes == 0  # the same option may be given twice
-        if not named:
-            for column in gate.texts:
-                texts = self._columns[column.index]
-                self.sure &= (texts.sizes == 0) | ((texts.first > 0x20) & (texts.first < 0x80))
-                self._add(f"options.{column.key}", texts)
+        for column in gate.texts:
+            texts = self._columns[column.index]
+            self.sure &= columns.plain_texts(texts)
+            self._add(f"options.{column.key}", texts)
         return True
 
     def _add(self, column: str, texts: Texts) -> None:

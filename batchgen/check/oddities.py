@@ -42,8 +42,8 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{2,6}|#[xX][0-9a-fA-F]
 _INSIDE = re.compile(r"[^\W\d_]\?[^\W\d_A-Z]")  # Wis?a
 _IN_FRONT = re.compile(r"(?:^|\s)\?[^\W\d_]{2}")  # ?wiat
 _DOUBLED = re.compile(r"[^\W\d_]\?\?+\s+[^\W\d_A-Z]")  # Wis?? z
-_ONLY = re.compile(r"[\s?!.,:;'\"()\-]*\?{3}[\s?!.,:;'\"()\-]*|(?:[\s.,!]*\?+){2,}[\s.,!]*")
-_SOFT = re.compile(r"([^.!?\n]*[^\W\d_])\? ([^\W\d_A-Z]+)")  # Caf? at night
+_ALONE = re.compile(r"(?:^|\s)\?{2,}\s+[^\W\d_A-Z]")  # A ???? in the snow
+_SOFT = re.compile(r"[^\W\d_]\? [^\W\d_A-Z]")  # Caf? at night
 _ASKS = re.compile(
     r"\b(?:who|whom|whose|what|why|where|when|which|how|is|are|am|was|were|do|does|did|can|could|will|would|shall|"
     r"should|may|might|must|have|has|had|isn't|aren't|don't|won't|really|ready|ok|okay|right|hungry|guess|"
@@ -117,11 +117,16 @@ LOST_HINT = (
 def has_lost_letters(text: str) -> bool:
     """Whether question marks stand where letters were: `???????`, `Wis??a`, `?wiat`. Questions are not meant."""
     bare = " ".join(word for word in text.split() if "://" not in word)
-    if _ONLY.fullmatch(bare):
+    if not any(mark.isalnum() for mark in bare):
+        return bare.count("?") > 1
+    if any(pattern.search(bare) for pattern in (_INSIDE, _IN_FRONT, _DOUBLED, _ALONE)):
         return True
-    if _INSIDE.search(bare) or _IN_FRONT.search(bare) or _DOUBLED.search(bare):
-        return True
-    return any(not _ASKS.search(found[1]) for found in _SOFT.finditer(bare))
+    return any(not _ASKS.search(_clause(bare, found.start() + 1)) for found in _SOFT.finditer(bare))
+
+
+def _clause(text: str, end: int) -> str:
+    """The words in front of a question mark, back to the sentence before."""
+    return re.split(r"[.!?]", text[max(0, end - 300) : end])[-1]
 
 
 def _placeholder(key: str, text: str) -> Iterator[Oddity]:
@@ -132,7 +137,7 @@ def _placeholder(key: str, text: str) -> Iterator[Oddity]:
     if listed or (key == "prompt" and (_FILLER.match(word) or _BRACKETED.fullmatch(word))):
         message = f"{key} is {shown(word)}: that looks like a placeholder."
         yield "placeholder", message, "Write what is meant, or leave the cell blank."
-    elif says_nothing and "?" not in word:
+    elif says_nothing and word.count("?") < 2:
         message = f"{key} is {shown(word)}: there is no word in it."
         yield "placeholder", message, "Write what is meant, or leave the cell blank."
     elif key.startswith("options.") and re.fullmatch(r"-?[0-9]+\.0+", word):

@@ -89,6 +89,12 @@ def test_good_values_of_an_option_are_no_placeholders() -> None:
     assert [code for code, _, _ in odd_text("options.duration", "5.0")] == ["float_text"]
 
 
+def test_no_text_takes_long_however_it_is_made() -> None:
+    """Each of these would take hours if the work grew with the square of the text, or worse."""
+    for text in ("?" * 200_000 + "x", "a" * 200_000 + "?b", "? " * 100_000 + "x", "a? b" * 50_000, "&" * 200_000):
+        list(odd_text("prompt", text))
+
+
 def test_a_question_is_no_lost_letter() -> None:
     assert not has_lost_letters("What would you do? nothing")
     assert has_lost_letters("Zaż?ł? g??l?")

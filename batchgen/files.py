@@ -46,6 +46,13 @@ def whole_file(path: Path, sleep: Callable[[float], None] = time.sleep) -> Itera
             temp.unlink(missing_ok=True)
 
 
+def take_from_others(*paths: Path) -> None:
+    """Let only the user read and write these files, as far as they are there; Windows has no such modes."""
+    for path in paths:
+        with suppress(OSError):
+            path.chmod(0o600)
+
+
 def replace_durably(new: Path, path: Path) -> None:
     """Give `new` the name `path`, and make the name itself durable. Raises OSError where the system refuses."""
     new.replace(path)

@@ -10,8 +10,9 @@ from pathlib import Path
 from batchgen import __version__
 from batchgen.errors import BatchgenError
 from batchgen.ledger.audit import violations
+from batchgen.ledger.sqlite.file_systems import file_system_of, is_local
 from batchgen.ledger.sqlite.history import check_not_behind, tasks_told
-from batchgen.ledger.sqlite.lock import NETWORK_FILE_SYSTEMS, file_system_of, is_running
+from batchgen.ledger.sqlite.lock import is_running
 from batchgen.ledger.sqlite.store import meta_value, reading, warn_old_sqlite
 from batchgen.running.environment import key_from_environment, key_origin
 from batchgen.running.settings import FILE, Config
@@ -34,8 +35,8 @@ def _machine() -> Iterator[tuple[bool, str]]:
     free = shutil.disk_usage(Path()).free
     yield free >= LOW_DISK, f"{free / 1e9:.1f} GB free on this disk"
     kind = file_system_of(Path())
-    network = kind in NETWORK_FILE_SYSTEMS or kind == "unc"
-    yield not network, f"file system: {kind or 'unknown'}" + (" (a ledger needs a local disk)" if network else "")
+    local = is_local(kind)
+    yield local, f"file system: {kind or 'unknown'}" + ("" if local else " (a ledger in a file needs a local disk)")
 
 
 def _settings() -> Iterator[tuple[bool, str]]:

@@ -23,12 +23,13 @@ from batchgen.ledger import attempts, failpoint, rows, tasks, views
 from batchgen.ledger.attempts import Attempt, CapReached, EndedAttempt
 from batchgen.ledger.clock import Clock
 from batchgen.ledger.decisions import Person
+from batchgen.ledger.sqlite.file_systems import refuse_hard_link, refuse_remote
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_behind, tasks_told
 from batchgen.ledger.sqlite.in_place import Whereabouts
-from batchgen.ledger.sqlite.lock import RunLock, owner_name, refuse_network_file_system
+from batchgen.ledger.sqlite.lock import RunLock, owner_name
 from batchgen.ledger.sqlite.spill import FILE as SPILL_FILE
 from batchgen.ledger.sqlite.spill import Spill, import_spill, spill_files
-from batchgen.ledger.sqlite.store import Store, reading, set_meta_value, unreadable
+from batchgen.ledger.sqlite.store import Store, ledger_path, reading, set_meta_value, unreadable
 from batchgen.ledger.sqlite.writer import InlineWriter, Writer
 
 T = TypeVar("T")
@@ -65,7 +66,8 @@ class Ledger:
         is gone or older than what `out` says was paid.
         """
         out.mkdir(parents=True, exist_ok=True)
-        refuse_network_file_system(out)
+        refuse_remote(out)
+        refuse_hard_link(ledger_path(out))
         lock = RunLock(out)
         lock.take()
         try:

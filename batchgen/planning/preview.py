@@ -1,5 +1,6 @@
 """Before money is spent: read and check the manifests, work out the plan, and write it into the ledger."""
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -110,13 +111,27 @@ def look_ahead(
             if plan.unselected and plan.unselected + plan.invalid == plan.rows:
                 raise _nothing_selected(options.selection)
             credits = None if connection is None else views.credits(connection)  # noqa: A001
+            about = _other_machine(connection)
     finally:
         if store is not None:
             store.close()
     stored = credits.cap if credits else None
     now = cap.credits if cap.said else stored
     counted = credits.counted if credits else 0
-    return Preview(out, found, plan, now, None if now is None else now - counted, known, options.limit, stored)
+    return Preview(
+        out, found, plan, now, None if now is None else now - counted, known, options.limit, stored, about
+    )
+
+
+def _other_machine(connection: Any) -> tuple[str, ...]:
+    """A warning where the ledger was last used on another machine: two of them on one folder share no lock."""
+    host = (meta_value(connection, "owner") or {}).get("host", "") if connection is not None else ""
+    if not host or host == socket.gethostname():
+        return ()
+    return (
+        f"warning: {host} worked on this ledger last, and this is {socket.gethostname()}: never let two machines "
+        "work in one folder",
+    )
 
 
 def cap_notes(preview: Preview, origin: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from batchgen.files import take_from_others
 from batchgen.ledger.sqlite.history import EVENTS
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
@@ -21,6 +22,8 @@ class Events:
         self._file: TextIO | None = None
         try:
             _cut_torn_line(out / EVENTS)
+            (out / EVENTS).touch(0o600)
+            take_from_others(out / EVENTS)
             self._file = (out / EVENTS).open("a", encoding="utf-8", errors="backslashreplace")
         except OSError:
             self._file = None

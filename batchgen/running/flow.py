@@ -98,7 +98,8 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     name = service_name(config, sandbox=options.sandbox)
     preview = look_ahead(paths, out, name, prices, config.max_credits, options)
     preview = replace(
-        preview, about=(*about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config))
+        preview,
+        about=(*preview.about, *about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config)),
     )
     for sentence in (*preview.survey.notes, *cap_notes(preview, config.origins.get("max_credits", ""))):
         options.tell(sentence)

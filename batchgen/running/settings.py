@@ -18,6 +18,7 @@ from batchgen.errors import UsageError
 from batchgen.planning.decide import Cap
 from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, variable
 from batchgen.running.pacing import MaxFailures, Rate
+from batchgen.running.trust import is_loopback
 
 FILE = "batchgen.toml"
 DEFAULT_BASE_URL = "https://sseedance.com"
@@ -198,7 +199,7 @@ def about_settings(config: Config, *, sandbox: bool) -> list[str]:
     """
     lines = []
     if not sandbox and config.base_url != DEFAULT_BASE_URL:
-        plain = ", unencrypted" if config.base_url.startswith("http:") else ""
+        plain = ", unencrypted" if config.base_url.startswith("http:") and not is_loopback(config.base_url) else ""
         lines.append(f"service {config.base_url}{plain} ({config.origins.get('base_url', '')})")
     decided = [f"{name} = {config.written[name]}" for name in SETTINGS if config.from_folder(name)]
     if decided:

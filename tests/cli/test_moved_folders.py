@@ -33,3 +33,15 @@ def test_manifests_of_the_same_name_are_told_apart_by_their_folders(desk: Desk) 
     with desk.service():
         assert desk.give("run", "de/jobs.csv", "fr/jobs.csv", "--yes", "--out", "out").exit == 0
     assert manifests_of(desk) == ["de/jobs.csv", "fr/jobs.csv"]
+
+
+def test_a_ledger_of_another_machine_is_a_warning_and_no_refusal(desk: Desk) -> None:
+    """A folder may move to another machine; two machines at once share no lock."""
+    manifest = desk.jobs("shots.csv", "take 1")
+    with desk.service():
+        assert desk.give("run", manifest, "--yes", "--no-download").exit == 0
+        owner = '{"pid": 1, "host": "studio-7", "since": 0}'
+        assert "worked on this ledger last" not in desk.give("run", manifest, "--dry-run").out
+        desk.change_ledger("outputs/shots", f"UPDATE meta SET value = '{owner}' WHERE key = 'owner'")
+        assert "warning: studio-7 worked on this ledger last" in desk.give("run", manifest, "--dry-run").out
+        assert desk.give("run", manifest, "--yes", "--no-download").exit == 0

@@ -138,24 +138,6 @@ def test_a_look_at_the_lock_keeps_no_run_from_starting(tmp_path: Path) -> None:
     Till(tmp_path).ledger.close()
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
-def test_a_network_drive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(lock, "file_system_of", lambda path: kind)
-    with pytest.raises(LedgerError, match="network drive") as told:
-        Ledger.open(tmp_path, SERVICE)
-    assert told.value.code == "network_drive"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_file_system_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
-    (tmp_path / "my share" / "x").mkdir(parents=True)
-    mounts = tmp_path / "mounts"
-    blank = str(tmp_path).replace(" ", "\\040")
-    mounts.write_text(f"/dev/root / ext4 rw 0 0\nhost:/s {blank}/my\\040share nfs4 rw 0 0\n")
-    assert lock.file_system_of(tmp_path / "my share" / "x", mounts) == "nfs4"
-    assert lock.file_system_of(tmp_path, mounts) == "ext4"
-
-
 def test_a_commit_is_synchronous_and_in_wal_mode(tmp_path: Path) -> None:
     with Till(tmp_path) as till:
         asked = [

@@ -11,43 +11,11 @@ from batchgen.errors import LedgerBusy, LedgerError
 from batchgen.ledger.sqlite.store import Store
 
 LOCK = "ledger.lock"
-#: File systems on which SQLite's locks and shared memory can't be trusted.
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "fuse.rclone", "davfs"}
-)
 
 
 def owner_name(now: float) -> str:
     """Who works on the ledger: host, process and start, so that a recycled process id is another owner."""
     return f"{socket.gethostname()}:{os.getpid()}:{int(now)}"
-
-
-def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The type of the file system that holds `path`; "" where the system does not say (not Linux)."""
-    try:
-        lines = mounts.read_text().splitlines()
-    except OSError:
-        return "unc" if str(path.resolve()).startswith("\\\\") else ""
-    here = str(path.resolve())
-    best, kind = "", ""
-    for line in lines:
-        where, what = [*line.split(" "), "", "", ""][1:3]
-        where = where.replace("\\040", " ")
-        inside = here == where or here.startswith(where.rstrip("/") + "/")
-        if inside and len(where) >= len(best):
-            best, kind = where, what
-    return kind
-
-
-def refuse_network_file_system(out: Path) -> None:
-    """Raise where two machines could write the same ledger without seeing each other's locks."""
-    kind = file_system_of(out)
-    if kind in NETWORK_FILE_SYSTEMS or kind == "unc":
-        raise LedgerError(
-            f"{out} is on a network drive ({kind}), where a ledger is not safe.",
-            code="network_drive",
-            hint="Choose a folder on a local disk with --out; copy the results to the drive afterwards.",
-        )
 
 
 class RunLock:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import StaticPool
 
 from batchgen.errors import LedgerError, LedgerWriteError
-from batchgen.files import replace_durably
+from batchgen.files import replace_durably, take_from_others
 from batchgen.ledger.sqlite.counters import TRIGGERS
 from batchgen.ledger.sqlite.history import ledger_missing
 from batchgen.ledger.sqlite.migrate import migrate, show_as_new
@@ -79,6 +79,7 @@ class Store:
                 if lost := ledger_missing(out):
                     raise lost
                 _make(path, service, now)
+            take_from_others(*(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")))
             store = cls(path, _engine(path, read_only=False), read_only=False)
             try:
                 with store.begin() as connection:
@@ -169,6 +170,7 @@ def _make(path: Path, service: str, now: float) -> None:
     new = path.with_name(f"{path.name}.new")
     for suffix in ("", "-journal", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
+    new.touch(0o600)
     engine = _engine(new, read_only=False, journal="DELETE")
     with Store(new, engine, read_only=False) as store, store.begin() as connection:
         metadata.create_all(connection)

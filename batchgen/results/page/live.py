@@ -1,12 +1,13 @@
 """The page while a run goes on: the same page from a server on 127.0.0.1, read-only, and what changes in it.
 
-    GET /                 the page, with all jobs so far
-    GET /data?since=N     the jobs that changed behind change number N, and the summary
-    GET /videos/...       the files, with Range
+    GET /TOKEN/                 the page, with all jobs so far
+    GET /TOKEN/data?since=N     the jobs that changed behind change number N, and the summary
+    GET /TOKEN/videos/...       the files, with Range
 
-Nothing secret guards it, so it answers only to its own page: the port is bound to loopback, the Host header
-must name it (a foreign name that resolves to 127.0.0.1 gets nothing), and a browser that says the request
-comes from another site is refused. An OUT has the same port each time, if it is free: browsers keep the marks
+It shows prompts, and other people may work on this machine: TOKEN is drawn anew for each run, and without it
+there is nothing (404). It answers only to its own page besides: the port is bound to loopback, the Host header
+must name it (a foreign name that resolves to 127.0.0.1 gets nothing), and a browser that says the request comes
+from another site is refused. An OUT has the same port each time, if it is free: browsers keep the marks
 of a page by its address.
 """
 
@@ -14,6 +15,7 @@ import asyncio
 import hashlib
 import json
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -43,9 +45,10 @@ async def watch(read: Read, other: Sequence[str], out_dir: Path) -> AsyncIterato
     """Serve the page for as long as the block runs; the value is its URL."""
     app = web.Application(middlewares=[_guard])
     live = _Live(read, other, out_dir)
-    app.router.add_get("/", live.page)
-    app.router.add_get("/data", live.data)
-    app.router.add_get("/videos/{name:.+}", live.video)
+    token = secrets.token_urlsafe(16)
+    app.router.add_get(f"/{token}/", live.page)
+    app.router.add_get(f"/{token}/data", live.data)
+    app.router.add_get(f"/{token}/videos/{{name:.+}}", live.video)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -53,7 +56,7 @@ async def watch(read: Read, other: Sequence[str], out_dir: Path) -> AsyncIterato
             await web.TCPSite(runner, "127.0.0.1", port_of(out_dir)).start()
         except OSError:  # somebody else has it
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/{token}/"
     finally:
         await runner.cleanup()
 
@@ -124,7 +127,11 @@ class _Live:
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     async def video(self, request: web.Request) -> web.StreamResponse:
-        path = (self._videos / request.match_info["name"]).resolve()
-        if not path.is_relative_to(self._videos) or path.name.startswith(".") or not path.is_file():
+        try:
+            path = (self._videos / request.match_info["name"]).resolve()
+            found = path.is_relative_to(self._videos) and not path.name.startswith(".") and path.is_file()
+        except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL in it
+            found = False
+        if not found:
             raise web.HTTPNotFound
         return web.FileResponse(path)

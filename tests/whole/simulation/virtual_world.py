@@ -26,7 +26,7 @@ from batchgen.ledger import CapReached, Clock, Ledger, Person, decisions, views
 from batchgen.ledger.attempts import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.rows import pending_sum
-from batchgen.ledger.sqlite import lock as lock_module
+from batchgen.ledger.sqlite import file_systems
 from batchgen.ledger.sqlite.store import set_meta_value
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
@@ -511,7 +511,7 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     """
     patches: list[tuple[Any, str, Any]] = [
         (drive_module, "FileHost", _NoFiles),
-        (lock_module, "file_system_of", lambda out: "ext4"),
+        (file_systems, "file_system_of", lambda out: "ext4"),
     ]
     if not learning:
         patches += [

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import attempts, failpoint, rows, tasks, views
-from batchgen.ledger.attempts import Attempt, CapReached, EndedAttempt
+from batchgen.ledger.account import CapReached
+from batchgen.ledger.attempts import Attempt, EndedAttempt
 from batchgen.ledger.clock import Clock
 from batchgen.ledger.decisions import Person
 from batchgen.ledger.sqlite.file_systems import refuse_hard_link, refuse_remote

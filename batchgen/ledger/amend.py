@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from batchgen.errors import UsageError
 from batchgen.job import GIVEN_UP, PAID_LOST, TASK_NOT_FOUND, State
+from batchgen.ledger import rows, tasks
 from batchgen.ledger.decisions import Person, note, refuse_known_task
 from batchgen.ledger.tables import LIVE, attempt, decision, job, task
 
@@ -37,9 +38,7 @@ def name_task(connection: sa.Connection, job_id: str, task_id: str, service: str
         refuse_known_task(connection, service, task_id)
         _refuse_unless_only_said(connection, now)
         _wait_again(connection, now, task_id=task_id, looks=0)
-    connection.execute(
-        sa.update(job).where(job.c.job_no == now.job_no).values(state=State.SUBMITTED, error_code="", error="")
-    )
+    rows.set_state(connection, [rows.state(now.job_no, State.SUBMITTED)])
     note(connection, by, "resolve: task", job_id, task_id=task_id, was=now.task_id or PAID_LOST)
 
 
@@ -65,12 +64,8 @@ def _found(connection: sa.Connection, now: Any, task_id: str, service: str) -> N
     lost = (attempt.c.attempt_id == now.attempt_id) & (attempt.c.outcome == PAID_LOST)
     if connection.execute(sa.update(attempt).where(lost).values(outcome="accepted")).rowcount != 1:
         raise UsageError(f"Job {now.job_id} changed meanwhile; nothing was settled.", code="changed")
-    connection.execute(
-        sa.insert(task).values(
-            task_no=now.attempt_id, service=service, task_id=task_id, job_no=now.job_no,
-            state=State.SUBMITTED.value, charged=now.price, accepted_at=now.begun_at,
-        )
-    )  # fmt: skip
+    new = tasks.NewTask(now.attempt_id, service, task_id, now.job_no, now.price, now.begun_at)
+    tasks.insert(connection, [new])
 
 
 def _wait_again(connection: sa.Connection, now: Any, **values: Any) -> None:

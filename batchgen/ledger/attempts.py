@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from batchgen.job import Outcome, OutcomeKind, State
+from batchgen.ledger import rows, tasks
+from batchgen.ledger.account import reserve, settle
 from batchgen.ledger.sqlite.prepared import Prepared
-from batchgen.ledger.tables import account, attempt, job, task
+from batchgen.ledger.tables import attempt, job
 
 #: Outcomes that give the reservation back, and the state that the job has afterwards.
 RELEASED = {
@@ -24,10 +26,6 @@ RELEASED = {
 }
 EVIDENCE_BYTES = 65536
 _json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-class CapReached(Exception):
-    """The price does not fit under the cap any more; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,6 @@ def recent_begins(connection: sa.Connection, since: float, most: int = 10_000) -
     return sorted(at for at in connection.execute(query).scalars() if at > since)
 
 
-_ROOM = (
-    (account.c.cap.is_(None))
-    | (
-        account.c.charged - account.c.refunded + account.c.reserved + account.c.in_doubt
-        <= account.c.cap - sa.bindparam("price")
-    )
-)  # fmt: skip
-_RESERVE = sa.update(account).where(_ROOM).values(reserved=account.c.reserved + sa.bindparam("price"))
 _INSERT_ATTEMPT = Prepared(
     sa.insert(attempt),
     [
@@ -104,8 +94,7 @@ _SUBMITTING = Prepared(
 def begin(connection: sa.Connection, attempts: Sequence[Attempt]) -> list[None]:
     """Reserve the prices and write the attempts down. Raises CapReached when they do not all fit."""
     total = sum(one.price for one in attempts)
-    if connection.execute(_RESERVE, {"price": total}).rowcount != 1:
-        raise CapReached
+    reserve(connection, total)
     _INSERT_ATTEMPT.execute(connection, [_attempt_values(one) for one in attempts])
     changed = _SUBMITTING.execute(connection, [{"no": one.job_no} for one in attempts])
     if changed != len(attempts):
@@ -143,13 +132,6 @@ _END_ATTEMPT = Prepared(
         evidence=sa.bindparam("new_evidence"),
     )
 )
-_JOB_AFTER = Prepared(
-    sa.update(job)
-    .where(job.c.job_no == sa.bindparam("no"))
-    .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
-)
-_TASK_COLUMNS = ("task_no", "service", "task_id", "job_no", "state", "charged", "accepted_at")
-_INSERT_TASK = Prepared(sa.insert(task), _TASK_COLUMNS)
 
 
 def end(connection: sa.Connection, ended: Sequence[EndedAttempt]) -> list[None]:
@@ -161,8 +143,8 @@ def end(connection: sa.Connection, ended: Sequence[EndedAttempt]) -> list[None]:
         raise RuntimeError("an attempt ended twice")
     accepted = [one for one in ended if one.outcome.kind is OutcomeKind.ACCEPTED]
     if accepted:
-        _INSERT_TASK.execute(connection, [_task_values(one) for one in accepted])
-    _JOB_AFTER.execute(connection, [_job_values(one) for one in ended])
+        tasks.insert(connection, [_task(one) for one in accepted])
+    rows.set_state(connection, [_job_values(one) for one in ended])
     settle(
         connection,
         reserved=-sum(one.attempt.price for one in ended),
@@ -188,13 +170,6 @@ def charge(one: EndedAttempt) -> int:
     return one.attempt.price if stated is None else stated
 
 
-def settle(connection: sa.Connection, **changes: int) -> None:
-    """Add to the account's amounts (negative to take away); the store's CHECKs refuse what must not be."""
-    values = {name: account.c[name] + amount for name, amount in changes.items() if amount}
-    if values:
-        connection.execute(sa.update(account).values(**values))
-
-
 def _outcome_values(one: EndedAttempt) -> dict[str, object]:
     outcome = one.outcome
     return {
@@ -209,16 +184,9 @@ def _outcome_values(one: EndedAttempt) -> dict[str, object]:
     }
 
 
-def _task_values(one: EndedAttempt) -> dict[str, object]:
-    return {
-        "task_no": one.attempt.attempt_id,
-        "service": one.service,
-        "task_id": one.outcome.task_id,
-        "job_no": one.attempt.job_no,
-        "state": State.SUBMITTED.value,
-        "charged": charge(one),
-        "accepted_at": one.at,
-    }
+def _task(one: EndedAttempt) -> tasks.NewTask:
+    its = one.attempt
+    return tasks.NewTask(its.attempt_id, one.service, one.outcome.task_id, its.job_no, charge(one), one.at)
 
 
 def _job_values(one: EndedAttempt) -> dict[str, object]:
@@ -231,7 +199,7 @@ def _job_values(one: EndedAttempt) -> dict[str, object]:
         state = RELEASED[outcome.kind]
         kept = outcome.kind in (OutcomeKind.REJECTED, OutcomeKind.REFUSED)
         code, words = (outcome.code, outcome.message) if kept else ("", "")
-    return {"no": one.attempt.job_no, "to": state.value, "why": code, "words": words}
+    return rows.state(one.attempt.job_no, state, code, words)
 
 
 def recover(connection: sa.Connection, at: float) -> int:
@@ -240,11 +208,8 @@ def recover(connection: sa.Connection, at: float) -> int:
     price = connection.execute(
         sa.select(sa.func.coalesce(sa.func.sum(attempt.c.price), 0)).where(is_open)
     ).scalar_one()
-    connection.execute(
-        sa.update(job)
-        .where(job.c.job_no.in_(sa.select(attempt.c.job_no).where(is_open)))
-        .values(state=State.IN_DOUBT, error_code=INTERRUPTED, error=_INTERRUPTED)
-    )
+    lost = connection.execute(sa.select(attempt.c.job_no).where(is_open)).scalars()
+    rows.set_state(connection, [rows.state(number, State.IN_DOUBT, INTERRUPTED, _INTERRUPTED) for number in lost])
     recovered = connection.execute(
         sa.update(attempt)
         .where(is_open)
@@ -262,11 +227,3 @@ _INTERRUPTED = "batchgen was stopped after the request may have left and before 
 def known_words(task_id: str) -> str:
     """Why an accepted attempt is a doubt all the same."""
     return f"the service answered with task id {task_id}, which another job has already"
-
-
-def set_cap(connection: sa.Connection, cap: int | None) -> None:
-    """Store the cap. Raises CapReached when more than that is spent or reserved already."""
-    counted = account.c.charged - account.c.refunded + account.c.reserved + account.c.in_doubt
-    room = sa.true() if cap is None else counted <= cap
-    if connection.execute(sa.update(account).where(room).values(cap=cap)).rowcount != 1:
-        raise CapReached

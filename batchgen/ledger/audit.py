@@ -4,12 +4,12 @@ import sqlalchemy as sa
 
 from batchgen.job import State
 from batchgen.ledger.sqlite import counters
+from batchgen.ledger.tables import LIVE
 
 #: Each query finds what must not be: (what it means, SQL that returns such lines).
 _NEVER = (
-    ("a job has two live attempts in one purchase", """
-        SELECT job_no, purchase_no FROM attempt
-        WHERE outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')
+    ("a job has two live attempts in one purchase", f"""
+        SELECT job_no, purchase_no FROM attempt WHERE {LIVE}
         GROUP BY job_no, purchase_no HAVING count(*) > 1"""),
     ("a task is there twice", "SELECT service, task_id FROM task GROUP BY service, task_id HAVING count(*) > 1"),
     ("a task has no accepted attempt", """
@@ -27,10 +27,10 @@ _NEVER = (
     ("a job waits for a task that is not there", """
         SELECT job_no FROM job WHERE state IN ('submitted', 'queued', 'running', 'overdue', 'succeeded')
         AND NOT EXISTS (SELECT 1 FROM task WHERE task.job_no = job.job_no)"""),
-    ("a job is to be submitted although this purchase has a live attempt", """
+    ("a job is to be submitted although this purchase has a live attempt", f"""
         SELECT job_no FROM job WHERE state = 'not_submitted' AND EXISTS (
             SELECT 1 FROM attempt WHERE attempt.job_no = job.job_no AND attempt.purchase_no = job.purchase_no
-            AND (outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')))"""),
+            AND ({LIVE}))"""),
     ("a counter of jobs differs from the jobs", f"""
         SELECT * FROM (SELECT state, selected, changed, code, jobs, amount, files_missing FROM job_count
         WHERE jobs <> 0 OR amount <> 0 OR files_missing <> 0 EXCEPT {counters.COUNT})

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, GIVEN_UP, NO_OUTPUT, PAID_ENDS, PAID_LOST, WAITING, State
-from batchgen.ledger import purchases
-from batchgen.ledger.attempts import settle
+from batchgen.ledger import purchases, rows, tasks
+from batchgen.ledger.account import settle
 from batchgen.ledger.sqlite.store import set_meta_value
 from batchgen.ledger.tables import attempt, decision, job, task
 
@@ -72,12 +72,8 @@ def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, b
     """The doubt was accepted, as this task: it is polled like any other from now on."""
     refuse_known_task(connection, service, task_id)
     _settle_doubt(connection, doubt, "accepted", State.SUBMITTED, "", "")
-    connection.execute(
-        sa.insert(task).values(
-            task_no=doubt.attempt_id, service=service, task_id=task_id, job_no=doubt.job_no,
-            state=State.SUBMITTED.value, charged=doubt.price, accepted_at=doubt.begun_at,
-        )
-    )  # fmt: skip
+    new = tasks.NewTask(doubt.attempt_id, service, task_id, doubt.job_no, doubt.price, doubt.begun_at)
+    tasks.insert(connection, [new])
     settle(connection, in_doubt=-doubt.price, charged=doubt.price)
     note(connection, by, "resolve: task", doubt.job_id, task_id=task_id)
 
@@ -129,15 +125,13 @@ def _settle_doubt(
     ).rowcount
     if changed != 1:
         raise UsageError(f"Job {doubt.job_id} is not in doubt any more.", code="not_in_doubt")
-    connection.execute(
-        sa.update(job).where(job.c.job_no == doubt.job_no).values(state=state, error_code=code, error=words)
-    )
+    rows.set_state(connection, [rows.state(doubt.job_no, state, code, words)])
 
 
 def give_up(connection: sa.Connection, job_id: str, by: Person) -> None:
     """Stop waiting for a task that never ends: counts as spent, state expired."""
     words = "a person gave up waiting for the task"
-    number = connection.execute(sa.select(job.c.job_no).where(job.c.job_id == job_id)).scalar()
+    number = connection.execute(sa.select(job.c.job_no).where(job.c.job_id == job_id)).scalar() or 0
     changed = connection.execute(
         sa.update(task)
         .where(task.c.job_no == number, task.c.state.in_([state.value for state in WAITING]))
@@ -149,9 +143,7 @@ def give_up(connection: sa.Connection, job_id: str, by: Person) -> None:
             code="not_waiting",
             hint="`batchgen status OUT` shows what each job waits for.",
         )
-    connection.execute(
-        sa.update(job).where(job.c.job_no == number).values(state=State.EXPIRED, error_code=GIVEN_UP, error=words)
-    )
+    rows.set_state(connection, [rows.state(number, State.EXPIRED, GIVEN_UP, words)])
     note(connection, by, "give up", job_id)
 
 

@@ -117,6 +117,24 @@ def row_values(
     }
 
 
+_STATE = Prepared(
+    sa.update(job)
+    .where(job.c.job_no == sa.bindparam("no"))
+    .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
+)
+
+
+def state(job_no: int, to: State, code: str = "", words: str = "") -> dict[str, Any]:
+    """For `set_state`: what a job is from now on, and why."""
+    return {"no": job_no, "to": to.value, "why": code, "words": words}
+
+
+def set_state(connection: sa.Connection, states: Sequence[Mapping[str, Any]]) -> None:
+    """What jobs are from now on; the store counts them anew."""
+    if states:
+        _STATE.execute(connection, states)
+
+
 MOVE = Prepared(
     sa.update(job)
     .where(job.c.job_no == sa.bindparam("no"))

@@ -6,13 +6,35 @@ Nothing here can lead to a POST.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from batchgen.job import NO_OUTPUT, TERMINAL, WAITING, State, TaskStatus
-from batchgen.ledger.attempts import settle
+from batchgen.ledger import rows
+from batchgen.ledger.account import settle
 from batchgen.ledger.purchases import task_of_job
+from batchgen.ledger.sqlite.prepared import Prepared
 from batchgen.ledger.tables import attempt, job, task, video
+
+
+class NewTask(NamedTuple):
+    """A task as it is born: `task_no` is the number of the attempt that was accepted."""
+
+    task_no: int
+    service: str
+    task_id: str
+    job_no: int
+    charged: int
+    accepted_at: float
+
+
+_INSERT = Prepared(sa.insert(task), [*NewTask._fields, "state"])
+
+
+def insert(connection: sa.Connection, new: Sequence[NewTask]) -> None:
+    """Remember what was accepted. A task id that is there already raises IntegrityError."""
+    _INSERT.execute(connection, [{**one._asdict(), "state": State.SUBMITTED.value} for one in new])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +96,6 @@ _SEE = (
         refunded=sa.bindparam("back"),
     )
 )
-_JOB = (
-    sa.update(job)
-    .where(job.c.job_no == sa.bindparam("no"))
-    .values(state=sa.bindparam("to"), error_code=sa.bindparam("why"), error=sa.bindparam("words"))
-)
 
 
 def see(connection: sa.Connection, seen: Sequence[Seen]) -> list[bool]:
@@ -103,8 +120,7 @@ def _see(connection: sa.Connection, one: Seen) -> bool:
     }
     if connection.execute(_SEE, values).rowcount != 1:
         return False
-    job_values = {"no": one.task.job_no, "to": one.state.value, "why": one.error_code, "words": one.error}
-    connection.execute(_JOB, job_values)
+    rows.set_state(connection, [rows.state(one.task.job_no, one.state, one.error_code, one.error)])
     settle(connection, charged=more, unplanned=max(0, more), refunded=refunded)
     return True
 

@@ -13,7 +13,7 @@ from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, sur
 from batchgen.errors import CapError, ManifestError, UsageError
 from batchgen.job import InvalidRow, Job
 from batchgen.ledger import CapReached, Ledger, Person, Store, failpoint, views
-from batchgen.ledger.attempts import set_cap
+from batchgen.ledger.account import set_cap
 from batchgen.ledger.decisions import note
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
 from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from batchgen.job import InvalidRow, Job, Outcome, OutcomeKind, State, TaskStatus, fingerprint, request_body
 from batchgen.ledger import Attempt, Ledger, views
-from batchgen.ledger.attempts import set_cap
+from batchgen.ledger.account import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.decisions import Doubt, doubts
 from batchgen.ledger.rows import pending_page

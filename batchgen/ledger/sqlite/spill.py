@@ -13,8 +13,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from batchgen.job import OutcomeKind, State
-from batchgen.ledger.attempts import KNOWN_TASK_ID, EndedAttempt, charge, known_words, settle
+from batchgen.job import Outcome, OutcomeKind
+from batchgen.ledger.account import settle
+from batchgen.ledger.attempts import KNOWN_TASK_ID, Attempt, EndedAttempt, charge, end, known_words
 from batchgen.ledger.tables import attempt, job, task
 
 FILE = "ledger.spill"
@@ -119,37 +120,20 @@ def _read(line: bytes) -> Kept | None:
 
 def _import(connection: sa.Connection, kept: Kept, service: str) -> bool:
     """Whether the ledger knows the task now."""
-    found = connection.execute(
-        sa.select(attempt.c.job_no, attempt.c.price, attempt.c.outcome).where(
-            attempt.c.attempt_id == kept.attempt_id
-        )
-    ).one_or_none()
-    known = connection.execute(
-        sa.select(task.c.task_no).where(task.c.service == service, task.c.task_id == kept.task_id)
-    ).first()
-    if found is None or found.outcome not in (None, OutcomeKind.IN_DOUBT):
-        return known is not None
-    outcome, state, code, words = OutcomeKind.ACCEPTED, State.SUBMITTED, "", ""
-    if known is not None:
-        outcome, state, code, words = OutcomeKind.IN_DOUBT, State.IN_DOUBT, KNOWN_TASK_ID, known_words(kept.task_id)
-    connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.attempt_id == kept.attempt_id)
-        .values(outcome=outcome.value, ended_at=kept.at, code=code, message=words)
-    )
-    connection.execute(
-        sa.update(job).where(job.c.job_no == found.job_no).values(state=state.value, error_code=code, error=words)
-    )
-    price = int(found.price)
-    settle(connection, **{"reserved" if found.outcome is None else "in_doubt": -price})
-    if known is not None:
-        settle(connection, in_doubt=price)
-        return True
-    connection.execute(
-        sa.insert(task).values(
-            task_no=kept.attempt_id, service=service, task_id=kept.task_id, job_no=found.job_no,
-            state=State.SUBMITTED.value, charged=kept.charged, accepted_at=kept.at,
-        )
-    )  # fmt: skip
-    settle(connection, charged=kept.charged, unplanned=max(0, kept.charged - price))
+    of_attempt = attempt.c.attempt_id == kept.attempt_id
+    columns = [attempt.c[name] for name in Attempt.__dataclass_fields__ if name != "job_id"]
+    found = connection.execute(sa.select(*columns, job.c.job_id, attempt.c.outcome).join(job).where(of_attempt))
+    of_task = sa.select(task.c.task_no).where(task.c.service == service, task.c.task_id == kept.task_id)
+    known = connection.execute(of_task).first() is not None
+    line = found.mappings().one_or_none()
+    if line is None or line["outcome"] not in (None, OutcomeKind.IN_DOUBT):
+        return known
+    begun = Attempt(**{name: value for name, value in line.items() if name != "outcome"})
+    if line["outcome"] is not None:  # a start that could not read the file called it a doubt
+        connection.execute(sa.update(attempt).where(of_attempt).values(outcome=None))
+        settle(connection, in_doubt=-begun.price, reserved=begun.price)
+    outcome = Outcome(OutcomeKind.ACCEPTED, "", task_id=kept.task_id, charged_credits=kept.charged)
+    if known:
+        outcome = Outcome(OutcomeKind.IN_DOUBT, KNOWN_TASK_ID, known_words(kept.task_id))
+    end(connection, [EndedAttempt(begun, outcome, kept.at, service)])
     return True

@@ -23,7 +23,7 @@ import batchgen.running.stations as drive_module
 from batchgen.errors import LedgerWriteError, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
 from batchgen.ledger import CapReached, Clock, Ledger, Person, decisions, views
-from batchgen.ledger.attempts import set_cap
+from batchgen.ledger.account import set_cap
 from batchgen.ledger.audit import violations
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite import file_systems

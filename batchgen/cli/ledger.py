@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from batchgen.cli import options as shared
+from batchgen.cli.signals import Signals
 from batchgen.errors import Exit, UsageError
 from batchgen.ledger.sqlite.store import reading
 
@@ -115,6 +116,7 @@ def _confirm(question: str) -> bool:
 @shared.setting("max_in_flight", "N")
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
+@shared.setting("grace", "TIME")
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted.")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--dry-run", is_flag=True, help="Show the price and stop.")
@@ -125,6 +127,7 @@ def retry_command(out: Path, **flags: Any) -> int:
     from batchgen.check.prices import PriceTable
     from batchgen.cli.run import _ask_key, ask_trust, end
     from batchgen.running import flow, resolve, retry
+    from batchgen.running.context import RunOptions
     from batchgen.running.progress import Progress
 
     config = shared.config_of(flags)
@@ -144,14 +147,16 @@ def retry_command(out: Path, **flags: Any) -> int:
         return int(Exit.OK)
     if not flags["yes"] and not resolve.is_sandbox(out) and not _confirm("Go on?"):
         raise UsageError("Nothing was submitted.", code="declined")
-    options = flow.RunOptions(
+    options = RunOptions(
         wait=not flags["no_wait"],
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
         ask_trust=ask_trust(),
+        stop=(signals := Signals()),
     )
-    ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, config.max_credits, prices))
+    with signals:
+        ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, config.max_credits, prices))
     return end(ended, as_json=flags["as_json"])
 
 
@@ -161,6 +166,7 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.plain_http
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
+@shared.setting("grace", "TIME")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--watch", is_flag=True, help="Serve the page of videos meanwhile, on this machine only.")
 @shared.as_json
@@ -169,16 +175,20 @@ def collect_command(out: Path, **flags: Any) -> int:
     """Poll and download what was submitted earlier; can never submit anything."""
     from batchgen.cli.run import _ask_key, _tell_page, ask_trust, end
     from batchgen.running import flow
+    from batchgen.running.context import RunOptions
     from batchgen.running.progress import Progress
 
-    options = flow.RunOptions(
+    options = RunOptions(
         download=not flags["no_download"],
         progress=Progress.choose(quiet=flags["quiet"]),
         ask_key=_ask_key,
         ask_trust=ask_trust(),
         watch=_tell_page if flags["watch"] else None,
+        stop=(signals := Signals()),
     )
-    return end(flow.collect(out, shared.config_of(flags), options), as_json=flags["as_json"])
+    with signals:
+        ended = flow.collect(out, shared.config_of(flags), options)
+    return end(ended, as_json=flags["as_json"])
 
 
 @click.command("report", no_args_is_help=True)

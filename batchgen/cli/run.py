@@ -8,6 +8,7 @@ import click
 
 from batchgen.cli import nobody_reads, pipe_is_closed, say
 from batchgen.cli import options as shared
+from batchgen.cli.signals import Signals
 from batchgen.errors import Exit, system_says_no
 
 
@@ -37,6 +38,7 @@ from batchgen.errors import Exit, system_says_no
 @shared.setting("poll_rate", "R")
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted; `collect` fetches the videos later.")
 @shared.setting("deadline", "TIME")
+@shared.setting("grace", "TIME")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--watch", is_flag=True, help="Serve the page of videos while the run goes on, on this machine only.")
 @shared.as_json
@@ -50,13 +52,14 @@ def run_command(**flags: Any) -> int:
     from batchgen.planning import preview
     from batchgen.planning.decide import Selection
     from batchgen.running import flow
+    from batchgen.running.context import RunOptions
     from batchgen.running.progress import Progress
 
-    as_json = flags["as_json"]
+    as_json, signals = flags["as_json"], Signals()
     try:
         config = shared.config_of(flags)
         read = ReadOptions(encoding=flags["encoding"], sheet=flags["sheet"], own=tuple(flags["own"]))
-        options = flow.RunOptions(
+        options = RunOptions(
             out=flags["out"],
             sandbox=flags["sandbox"],
             only_valid=flags["only_valid"],
@@ -75,8 +78,10 @@ def run_command(**flags: Any) -> int:
             ask_key=_ask_key,
             ask_trust=ask_trust(),
             watch=_tell_page if flags["watch"] else None,
+            stop=signals,
         )
-        ended = flow.run(flags["manifests"], config, options)
+        with signals:
+            ended = flow.run(flags["manifests"], config, options)
     except preview.ManifestProblems as error:
         return problems(error, as_json=as_json)
     if isinstance(ended, preview.Preview):

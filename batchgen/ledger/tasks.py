@@ -52,6 +52,7 @@ class OpenTask:
     looks: int
     charged: int
     purchase_no: int = 1
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
     query = (
         sa.select(
             task.c.task_no, task.c.task_id, task.c.job_no, job.c.job_id, job.c.model, job.c.scene,
-            task.c.accepted_at, task.c.state, task.c.looks, task.c.charged, attempt.c.purchase_no,
+            task.c.accepted_at, task.c.state, task.c.looks, task.c.charged, attempt.c.purchase_no, job.c.provider,
         )
         .join(job, job.c.job_no == task.c.job_no)
         .join(attempt, attempt.c.attempt_id == task.c.task_no)
@@ -140,7 +141,7 @@ def open_tasks(connection: sa.Connection) -> Iterator[OpenTask]:
     for one in connection.execute(query):
         yield OpenTask(
             one.task_no, one.task_id, one.job_no, one.job_id, one.model, one.scene, one.accepted_at,
-            State(one.state), one.looks, one.charged, one.purchase_no,
+            State(one.state), one.looks, one.charged, one.purchase_no, one.provider,
         )  # fmt: skip
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections import deque
 
 from batchgen.errors import Stop
-from batchgen.ledger import Ledger
 from batchgen.ledger.rows import Pending, pending_page
+from batchgen.running.context import RunContext
 from batchgen.running.pacing import Away, SubmitPacer
-from batchgen.running.state import Board, sleep_or
-from batchgen.running.submit import Permit, SubmitApi, Submitter
+from batchgen.running.state import sleep_or
+from batchgen.running.submit import Permit, Submitter
 
 #: Jobs read from the ledger at once, and POSTs open at once at most.
 PAGE = 500
@@ -18,30 +18,24 @@ MOST_OPEN = 256
 class Dispatcher:
     """Has every pending job of a ledger submitted, once; a worker a job makes the POST.
 
-    `limit`: so many jobs in this run at most (None: all). `wait`: somebody looks at the tasks, so that room in
-    flight is heard of. Set `wake` when something ended.
+    With `options.limit` so many jobs in this run at most; with `options.wait` somebody polls the tasks, so that
+    room in flight is heard of. Set `wake` when something ended.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        api: SubmitApi,
-        board: Board,
+        run: RunContext,
         pacer: SubmitPacer,
         away: Away,
         submitter: Submitter,
-        *,
-        limit: int | None = None,
-        wait: bool = True,
     ) -> None:
-        self._ledger = ledger
-        self._api = api
-        self._board = board
+        self._ledger, self._api = run.ledger, run.service
+        self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._away = away
         self._submitter = submitter
-        self._limit = limit
-        self._wait = wait
+        self._limit = run.options.limit
+        self._wait = run.options.wait
         self._again: deque[Pending] = deque()
         self._page: deque[Pending] = deque()
         self._after = (-1, -1)
@@ -70,7 +64,7 @@ class Dispatcher:
                 if not await self._permit():
                     self._again.appendleft(job)
                     continue
-                leave_at = self._board.clock.now() + lead.seconds
+                leave_at = self._clock.now() + lead.seconds
                 permit = Permit(self._pacer.begin(leave_at), leave_at)
                 worker = asyncio.create_task(self._submitter.submit(job, permit))
                 self._open[worker] = job
@@ -78,6 +72,16 @@ class Dispatcher:
         finally:
             while self._open:
                 await asyncio.wait(self._open)
+
+    @property
+    def open(self) -> int:
+        """How many POSTs are on their way."""
+        return len(self._open)
+
+    def leave(self) -> None:
+        """Give up what has no connection yet; what is on the wire ends by itself when its connection is closed."""
+        for worker in self._submitter.connecting:
+            worker.cancel()
 
     def _next(self) -> Pending | None:
         if self._again:
@@ -124,7 +128,7 @@ class Dispatcher:
 
     async def _permit(self) -> bool:
         """Wait until a POST may begin. False when something happened that may have stopped submitting."""
-        now, lead = self._board.clock.now(), self._submitter.lead
+        now, lead = self._clock.now(), self._submitter.lead
         if self._away.paused:
             await self._wait_for_service()
             return False
@@ -165,7 +169,7 @@ class Dispatcher:
         while self._open:  # what was sent comes to its end first
             await asyncio.wait(self._open)
         while self._away.paused and self._board.submitting:
-            now = self._board.clock.now()
+            now = self._clock.now()
             if self._away.parked(now):
                 self._board.stop(Stop.AWAY, self._away.sentence(now))
                 return
@@ -174,7 +178,19 @@ class Dispatcher:
             if wait > 0:
                 await self._pause(wait)
                 continue
-            if await self._api.probe():
-                self._away.probe_answered(self._board.clock.now())
-            else:
-                self._away.probe_failed(self._board.clock.now())
+            answered = await self._probe()
+            if answered:
+                self._away.probe_answered(self._clock.now())
+            elif answered is False:
+                self._away.probe_failed(self._clock.now())
+
+    async def _probe(self) -> bool | None:
+        """Whether the service answers; None when the run stopped meanwhile."""
+        probe, stopped = asyncio.ensure_future(self._api.probe()), asyncio.ensure_future(self._board.stopped.wait())
+        try:
+            await asyncio.wait({probe, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return probe.result() if probe.done() else None
+        finally:
+            for waiting in (probe, stopped):
+                waiting.cancel()
+            await asyncio.gather(probe, stopped, return_exceptions=True)

@@ -6,6 +6,8 @@ The file is a convenience: everything that counts is in the ledger.
 
 import json
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +20,9 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 class Events:
     """Appends to OUT/events.jsonl; a disk that refuses never stops a run."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, keep: bool = False) -> None:
+        #: What happened since it was handed over last; nothing is kept where nobody hears.
+        self._heard: deque[dict[str, Any]] | None = deque() if keep else None
         self._file: TextIO | None = None
         try:
             _cut_torn_line(out / EVENTS)
@@ -29,14 +33,21 @@ class Events:
             self._file = None
 
     def __call__(self, name: str, fields: dict[str, Any]) -> None:
+        kept = {key: value for key, value in fields.items() if value not in ("", None)}
+        event = {"at": round(time.time(), 3), "event": name, **kept}
+        if self._heard is not None:
+            self._heard.append(event)
         if self._file is None:
             return
-        kept = {key: value for key, value in fields.items() if value not in ("", None)}
         try:
-            line = _json({"at": round(time.time(), 3), "event": name, **kept})
-            self._file.write(line + "\n")
+            self._file.write(_json(event) + "\n")
         except OSError:
             self._file = None
+
+    def hand_over(self, hear: Callable[[dict[str, Any]], None] | None) -> None:
+        """Call `hear` with each event since the last time, in order, in this thread."""
+        while hear is not None and self._heard:
+            hear(self._heard.popleft())
 
     def flush(self) -> None:
         """Let readers see what happened; called a few times a second."""

@@ -6,48 +6,40 @@ died is replaced once by asking the task again. Nothing here can lead to a POST.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from batchgen.errors import LedgerWriteError, Stop
-from batchgen.job import NO_OUTPUT, Look, TaskStatus
-from batchgen.ledger import Ledger
+from batchgen.job import NO_OUTPUT, TaskStatus
 from batchgen.ledger.tasks import Fetched, Video, videos_page
+from batchgen.running.context import RunContext
 from batchgen.running.poll import URL_LIFE
-from batchgen.running.state import Board, sleep_or
+from batchgen.running.state import sleep_or
 from batchgen.videos.download import Downloaded, DownloadError, is_whole
 from batchgen.videos.names import video_path
 
 PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class FetchSettings:
-    """`at_once`: files in parallel. `many`: sub-folders, for more jobs than one folder takes well."""
-
-    at_once: int = 8
-    many: bool = False
-
-
 class Fetcher:
-    """Brings every video of a ledger's succeeded tasks to disk, unless it is there already."""
+    """Brings every video of a ledger's succeeded tasks to disk, unless it is there already.
+
+    `many`: into sub-folders, for more jobs than one folder takes well.
+    """
 
     def __init__(
         self,
-        ledger: Ledger,
-        board: Board,
-        out: Path,
+        run: RunContext,
         *,
         download: Callable[[str, Path], Awaitable[Downloaded]],
-        ask: Callable[[str, str], Awaitable[Look]],
-        settings: FetchSettings,
+        many: bool,
     ) -> None:
-        self._ledger = ledger
-        self._board = board
-        self._out = out
+        self._ledger, self._board, self._clock = run.ledger, run.board, run.clock
+        self._out = run.ledger.out
         self._download = download
-        self._ask = ask
-        self._settings = settings
+        self._ask = run.service.task
+        self._at_once = run.settings.downloads
+        self._many = many
         self._queue: asyncio.Queue[Video | None] = asyncio.Queue()
         self._at_hand: set[tuple[int, int]] = set()
         self._taken = asyncio.Event()
@@ -62,12 +54,12 @@ class Fetcher:
 
     def finish(self) -> None:
         """No video comes any more: `run` returns when the last one is here, or known not to be."""
-        for _ in range(self._settings.at_once):
+        for _ in range(self._at_once):
             self._queue.put_nowait(None)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.at_once):
+            for _ in range(self._at_once):
                 group.create_task(self._work())
 
     async def add_missing(self) -> None:
@@ -115,7 +107,7 @@ class Fetcher:
             for each in await self._named_by_now(video):
                 await self._fetch(each)
             return
-        many, purchase_no = self._settings.many, video.purchase_no
+        many, purchase_no = self._many, video.purchase_no
         path = video.path or str(video_path(video.job_id, video.n, many=many, purchase_no=purchase_no))
         target = self._out / path
         try:
@@ -125,7 +117,7 @@ class Fetcher:
             await self._failed(video, path, error)
             return
         await self._ledger.fetched(
-            Fetched(video.task_no, video.n, path, done.bytes, done.sha256, done.seconds, self._board.clock.wall())
+            Fetched(video.task_no, video.n, path, done.bytes, done.sha256, done.seconds, self._clock.wall())
         )
         self._board.videos_here += 1
         self._board.dirty = True
@@ -161,7 +153,7 @@ class Fetcher:
         """Newer URLs, with a life of their own."""
         expires_at = status.expires_at
         if expires_at is None:
-            expires_at = self._board.clock.wall() + URL_LIFE
+            expires_at = self._clock.wall() + URL_LIFE
         await self._ledger.fresh_urls(task_no, status.video_urls, expires_at)
         self._board.dirty = True
 

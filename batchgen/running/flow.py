@@ -1,6 +1,5 @@
 """From manifests to videos: read, plan, ask, submit, collect, write down. The only module that knows them all."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,20 +11,21 @@ from typing import Any
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import find_manifests
 from batchgen.errors import Exit, Stop, UsageError
-from batchgen.ledger import Ledger, Person, views
+from batchgen.ledger import Ledger, Person, reading, views
 from batchgen.ledger.rows import pending_sum
-from batchgen.ledger.sqlite.store import meta_value, reading
+from batchgen.ledger.sqlite.store import meta_value
 from batchgen.ledger.status import Status
 from batchgen.planning.decide import Plan
 from batchgen.planning.preview import (
     SANDBOX_SERVICE,
-    PlanOptions,
     Preview,
     cap_notes,
     look_ahead,
     over_cap,
     take_in,
 )
+from batchgen.running.caller import Caller
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.environment import KEY_VARIABLE, key_from_environment
 from batchgen.running.events import Events
 from batchgen.running.outputs import write_report_html, write_results_csv
@@ -33,9 +33,11 @@ from batchgen.running.place import check_resumes, out_for
 from batchgen.running.progress import Progress
 from batchgen.running.settings import DEFAULT_BASE_URL, Config, about_settings, cheap_prices
 from batchgen.running.state import Board
-from batchgen.running.stations import Course, drive
-from batchgen.running.trust import Ask, check_destination
+from batchgen.running.stations import drive
+from batchgen.running.trust import check_destination
+from batchgen.service import Api
 from batchgen.service.secret import Secret
+from batchgen.videos.addresses import reach_of_url
 
 #: A run writes report.html for so many jobs at most; `batchgen report` writes it for any number.
 MOST_ON_A_PAGE = 100_000
@@ -51,25 +53,6 @@ class NotConfirmed(UsageError):
             hint="Run it again when you are ready." if asked else "Add --yes to run without being asked.",
         )
         self.plan = plan
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions(PlanOptions):
-    """What `run` takes besides settings. `confirm` shows a plan and answers whether to go on (None: --yes)."""
-
-    sandbox: bool = False
-    dry_run: bool = False
-    must_resume: bool = False
-    wait: bool = True
-    download: bool = True
-    progress: str = "none"
-    confirm: Callable[[Preview], bool] | None = None
-    tell: Callable[[str], None] = lambda _sentence: None
-    ask_key: Callable[[], Secret | None] = lambda: None
-    #: Asks on a terminal whether the key may go to an address that a folder's file names; None without one.
-    ask_trust: Ask | None = None
-    sandbox_options: Any = None
-    watch: Callable[[str], None] | None = None
 
 
 def service_name(config: Config, *, sandbox: bool) -> str:
@@ -110,15 +93,10 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     to_submit = preview.plan.to_submit.jobs
     if to_submit and not options.sandbox and options.confirm is not None and not options.confirm(preview):
         raise NotConfirmed(preview.plan, asked=sys.stdin.isatty())
-    with service(out, config, options) as (base_url, key, name):
-        ledger = Ledger.open(out, name)
-        try:
-            take_in(ledger, paths, preview, prices, config.max_credits, options)
-            course = Course(True, options.limit, options.wait, options.download, watch=options.watch)
-            stops = work(ledger, base_url, key, config, course, options)
-        finally:
-            ledger.close()
-    return finish(out, stops, options, preview, ledger.recovered)
+    with open_run(out, config, options) as opened:
+        take_in(opened.ledger, paths, preview, prices, config.max_credits, options)
+        opened.work()
+    return opened.end(preview)
 
 
 @contextmanager
@@ -150,76 +128,100 @@ def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[st
     yield config.base_url, key, service_name(config, sandbox=False)
 
 
-def work(
-    ledger: Ledger, base_url: str, key: Secret, config: Config, course: Course, options: RunOptions
-) -> dict[Stop, str]:
-    """Drive the stations over an open ledger. Raises LedgerWriteError when its folder went away meanwhile."""
-    events = Events(ledger.out)
-    try:
-        board = Board(emit=events, flush=events.flush)
-        board.states.update(ledger.read(views.job_states))
-        if course.submit:
-            board.to_submit, board.credits_planned = ledger.read(partial(pending_sum, limit=course.limit))
-        board.event("run", jobs=board.to_submit, credits=board.credits_planned)
-        with Progress(board, options.progress) as progress:
-            asyncio.run(drive(ledger, base_url, key, board, config, course, progress))
-        board.event("end", stops=[stop.value for stop in board.stops])
+class OpenRun:
+    """The service and the open ledger of one run: `work` it while it is open, let it `end` when it is closed."""
+
+    def __init__(self, ledger: Ledger, base_url: str, key: Secret, config: Config, options: RunOptions) -> None:
+        self.ledger = ledger
+        self._base_url, self._key = base_url, key
+        self._config, self._options = config, options
+        self._stops: dict[Stop, str] = {}
+        self._raised: BaseException | None = None
+        self._left = False
+
+    def work(self) -> None:
+        """Drive the stations. Raises LedgerWriteError when the ledger's folder went away meanwhile."""
+        ledger, options = self.ledger, self._options
+        events = Events(ledger.out, options.hear is not None)
+        try:
+            board = Board(emit=events, flush=events.flush)
+            board.states.update(ledger.read(views.job_states))
+            if options.submit:
+                board.to_submit, board.credits_planned = ledger.read(partial(pending_sum, limit=options.limit))
+            board.event("run", jobs=board.to_submit, credits=board.credits_planned)
+            with Progress(board, options.progress) as progress:
+
+                def look() -> None:
+                    progress.show()
+                    events.hand_over(options.hear)
+
+                grace = self._config.post_timeout if self._config.grace is None else self._config.grace
+                caller = Caller(look, options.stop)
+                try:
+                    caller.run(lambda caller: drive(self._context(board), caller, grace, progress.tell))
+                finally:
+                    self._stops, self._raised, self._left = board.stops, caller.interruption(), caller.left
+            board.event("end", stops=[stop.value for stop in board.stops])
+            if self._raised is None:
+                events.hand_over(options.hear)
+        finally:
+            events.close()
         lost = ledger.astray()
         if lost is not None and lost.code == "ledger_gone":
             raise lost  # nothing can be summed up from a folder that is gone
-        return board.stops
-    finally:
-        events.close()
+
+    def _context(self, board: Board) -> RunContext:
+        config = self._config
+        api = Api(self._base_url, self._key, post_timeout=config.post_timeout, idempotent=config.idempotent)
+        near = reach_of_url(self._base_url)
+        return RunContext(self.ledger, api, board, config, self._options, self.ledger.clock, near)
+
+    def end(self, preview: Preview | None = None, *, selected_only: bool = True) -> Ended:
+        """Write the results for the last time and sum up; the exit code is of the selected jobs, or of all.
+
+        What interrupted the run is raised when that is done; after leaving at once, before.
+        """
+        if self._left and self._raised is not None:
+            raise self._raised
+        out, stops = self.ledger.out, self._stops
+        lines = write_results_csv(out)
+        if lines <= MOST_ON_A_PAGE:
+            write_report_html(out)
+        if self._raised is not None:
+            raise self._raised
+        with reading(out) as connection:
+            status = Status.of(connection, out)
+        if status.all_ended:  # a refusal on the way that kept nothing from its end is no reason
+            stops = {why: message for why, message in stops.items() if why is not Stop.REFUSED}
+        no_wait, no_download = not self._options.wait, not self._options.download
+        exit_ = status.exit(stops, no_wait=no_wait, no_download=no_download, selected_only=selected_only)
+        return Ended(status, exit_, stops, self.ledger.recovered, preview)
 
 
-def finish(
-    out: Path,
-    stops: dict[Stop, str],
-    options: RunOptions,
-    preview: Preview | None = None,
-    recovered: int = 0,
-    *,
-    selected_only: bool = True,
-) -> Ended:
-    """Write the results for the last time and sum up; the exit code is of the selected jobs, or of all."""
-    lines = write_results_csv(out)
-    if lines <= MOST_ON_A_PAGE:
-        write_report_html(out)
-    with reading(out) as connection:
-        status = Status.of(connection, out)
-    if status.all_ended:  # a refusal on the way that kept nothing from its end is no reason
-        stops = {why: message for why, message in stops.items() if why is not Stop.REFUSED}
-    exit_ = status.exit(
-        stops, no_wait=not options.wait, no_download=not options.download, selected_only=selected_only
-    )
-    return Ended(status, exit_, stops, recovered, preview)
+@contextmanager
+def open_run(out: Path, config: Config, options: RunOptions) -> Iterator[OpenRun]:
+    """The one way to a ledger that is worked: under its lock, beside its service, and closed whatever happens."""
+    with service(out, config, options) as (base_url, key, name):
+        ledger = Ledger.open(out, name)
+        try:
+            yield OpenRun(ledger, base_url, key, config, options)
+        finally:
+            ledger.close()
 
 
 def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     """Poll and download what was submitted earlier; can never submit."""
-    options = _as_before(out, options)
-    with service(out, config, options) as (base_url, key, name):
-        ledger = Ledger.open(out, name)
-        try:
-            course = Course(False, download=options.download, watch=options.watch)
-            stops = work(ledger, base_url, key, config, course, options)
-        finally:
-            ledger.close()
-    return finish(out, stops, options, None, ledger.recovered, selected_only=False)
+    with open_run(out, config, replace(_as_before(out, options), submit=False)) as opened:
+        opened.work()
+    return opened.end(selected_only=False)
 
 
 def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any, Person], None]) -> Ended:
     """Change the ledger under the run lock (retry), then submit and collect what it says."""
-    options = _as_before(out, options)
-    with service(out, config, options) as (base_url, key, name):
-        ledger = Ledger.open(out, name)
-        try:
-            ledger.write(lambda connection: prepare(connection, ledger.person()))
-            course = Course(wait=options.wait, download=options.download)
-            stops = work(ledger, base_url, key, config, course, options)
-        finally:
-            ledger.close()
-    return finish(out, stops, options, None, ledger.recovered)
+    with open_run(out, config, _as_before(out, options)) as opened:
+        opened.ledger.write(lambda connection: prepare(connection, opened.ledger.person()))
+        opened.work()
+    return opened.end()
 
 
 def _as_before(out: Path, options: RunOptions) -> RunOptions:

@@ -18,7 +18,8 @@ from batchgen.ledger.status import Status
 from batchgen.planning.decide import Selection
 from batchgen.planning.preview import Preview
 from batchgen.results.csv import frame
-from batchgen.running.flow import Ended, RunOptions
+from batchgen.running.context import RunOptions
+from batchgen.running.flow import Ended
 from batchgen.running.flow import run as run_manifests
 from batchgen.running.settings import Config
 

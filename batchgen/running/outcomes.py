@@ -7,8 +7,8 @@ from batchgen.job import Outcome, OutcomeKind, State
 from batchgen.ledger import Attempt
 from batchgen.ledger.rows import Pending
 from batchgen.ledger.tasks import OpenTask
+from batchgen.running.context import RunContext
 from batchgen.running.pacing import Away, Failures, SubmitPacer, retry_after
-from batchgen.running.state import Board
 
 #: Seconds of nothing but "too much", while no task of ours runs, after which a run ends.
 NOTHING_FOR = 1800.0
@@ -21,13 +21,14 @@ class Lessons:
 
     def __init__(
         self,
-        board: Board,
+        run: RunContext,
         pacer: SubmitPacer,
         away: Away,
         failures: Failures,
         accepted: Callable[[OpenTask], None],
     ) -> None:
-        self._board = board
+        self._run = run
+        self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._away = away
         self._failures = failures
@@ -37,23 +38,23 @@ class Lessons:
 
     def not_begun(self, ticket: int) -> None:
         """The permit was not used: nothing was written down, nothing was sent."""
-        self._pacer.cancel_begin(self._board.clock.now(), ticket)
+        self._pacer.cancel_begin(self._clock.now(), ticket)
 
     def no_connection(self, job: Pending, outcome: Outcome, ticket: int) -> None:
         """No attempt began: nothing is in the ledger, and the job waits as before."""
-        self._nothing_left(self._board.clock.now(), outcome, ticket)
+        self._nothing_left(self._clock.now(), outcome, ticket)
         self._board.event("not_sent", job_id=job.job_id, code=outcome.code, message=outcome.message)
 
     def unwritten(self, ticket: int) -> None:
         """The outcome could not be written down: the ledger calls it in doubt."""
-        self._pacer.in_doubt(self._board.clock.now(), ticket)
+        self._pacer.in_doubt(self._clock.now(), ticket)
 
     def heard_again(self, answer: Outcome, ticket: int) -> None:
         """An answer to the same attempt once more: it says something of the pace, and nothing else."""
-        now = self._board.clock.now()
+        now = self._clock.now()
         match answer.kind:
             case OutcomeKind.THROTTLED:
-                wait = retry_after(answer.headers, wall=self._board.clock.wall(), text=answer.message)
+                wait = retry_after(answer.headers, wall=self._clock.wall(), text=answer.message)
                 self._pacer.throttled(now, answer.throttle, wait, answer.headers, ticket)
             case OutcomeKind.NOT_SENT:
                 self._pacer.not_sent(now, ticket)
@@ -64,7 +65,7 @@ class Lessons:
 
     def learn(self, job: Pending, attempt: Attempt, outcome: Outcome, ticket: int) -> bool:
         """Whether the job is to be sent again: none of it reached the service, or the service said no for now."""
-        now, board = self._board.clock.now(), self._board
+        now, board = self._clock.now(), self._board
         if outcome.kind not in (OutcomeKind.NOT_SENT, OutcomeKind.IN_DOUBT):
             self._away.answered(now)
         if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
@@ -75,7 +76,7 @@ class Lessons:
                 board.submitted += 1
                 board.credits_spent += job.price
                 board.moved(State.NOT_SUBMITTED, State.SUBMITTED)
-                self._accepted(_open_task(job, attempt, outcome, board.clock.wall()))
+                self._accepted(_open_task(job, attempt, outcome, self._clock.wall()))
                 self._check_price(job, outcome)
             case OutcomeKind.REJECTED:
                 self._pacer.rejected(now, outcome.headers, ticket)
@@ -104,7 +105,7 @@ class Lessons:
         self._away.connection_failed(now, outcome.message)
 
     def _throttled(self, outcome: Outcome, now: float, ticket: int) -> None:
-        wait = retry_after(outcome.headers, wall=self._board.clock.wall(), text=outcome.message)
+        wait = retry_after(outcome.headers, wall=self._clock.wall(), text=outcome.message)
         self._board.throttled += 1
         self._pacer.throttled(now, outcome.throttle, wait, outcome.headers, ticket)
         self._away.throttled(now, outcome.throttle, wait)
@@ -124,12 +125,13 @@ class Lessons:
         stated = outcome.charged_credits
         if stated is None or stated == job.price:
             return
-        scene, model = job.request["scene"], job.request["model"]
+        scene, model = str(job.request["scene"]), str(job.request["model"])
+        line = self._run.price_line(str(job.request["provider"]), model, scene)
         self._board.credits_spent += stated - job.price
         self._board.stop(
             Stop.PRICE,
             f"The service charged {stated} credits for {scene} with {model}, not {job.price}. "
-            f"Mend that line of the price table, look at the plan, and run again.",
+            f"Write {line} = {stated} into batchgen.toml, look at the plan, and run again.",
         )
 
     def job_ended(self, *, ok: bool) -> None:
@@ -151,6 +153,7 @@ def _open_task(job: Pending, attempt: Attempt, outcome: Outcome, at: float) -> O
         job_id=job.job_id,
         model=str(job.request["model"]),
         scene=str(job.request["scene"]),
+        provider=str(job.request["provider"]),
         accepted_at=at,
         state=State.SUBMITTED,
         looks=0,

@@ -6,14 +6,13 @@ A look that fails is never a job's failure, and nothing here can lead to a POST.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from batchgen.errors import LedgerWriteError, Stop
 from batchgen.job import NO_OUTPUT, TASK_NOT_FOUND, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
-from batchgen.ledger import Ledger
 from batchgen.ledger.tasks import OpenTask, Seen
+from batchgen.running.context import RunContext
 from batchgen.running.pacing import PollPacer, PollSchedule, retry_after
-from batchgen.running.state import Board, sleep_or
+from batchgen.running.state import sleep_or
 
 #: A task may be invisible for a while after it was accepted.
 NOT_FOUND_GRACE = 90.0
@@ -26,12 +25,6 @@ REFUSED_FOR = 30.0
 MOST_OPEN = 128
 #: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
 URL_LIFE = 86400.0
-
-
-class PollApi(Protocol):
-    """What polling needs of the service."""
-
-    async def task(self, task_id: str, model: str) -> Look: ...
 
 
 @dataclass(slots=True)
@@ -48,23 +41,19 @@ class Poller:
 
     def __init__(
         self,
-        ledger: Ledger,
-        api: PollApi,
-        board: Board,
+        run: RunContext,
         pacer: PollPacer,
         schedule: PollSchedule,
         *,
-        deadline: float,
-        trust_refunds: bool = False,
         ended: Callable[[OpenTask, TaskStatus], None],
     ) -> None:
-        self._ledger = ledger
-        self._api = api
-        self._board = board
+        self._run = run
+        self._ledger, self._api = run.ledger, run.service
+        self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._schedule = schedule
-        self._deadline = deadline
-        self._trust_refunds = trust_refunds
+        self._deadline = run.settings.deadline
+        self._trust_refunds = run.settings.trust_refunds
         self._ended = ended
         self._watched: dict[str, _Watched] = {}
         self._open: set[asyncio.Task[None]] = set()
@@ -76,9 +65,8 @@ class Poller:
 
     def add(self, task: OpenTask) -> None:
         """Watch a task from now on."""
-        clock = self._board.clock
-        age = max(0.0, clock.wall() - task.accepted_at)
-        now = clock.now()
+        age = max(0.0, self._clock.wall() - task.accepted_at)
+        now = self._clock.now()
         self._watched[task.task_id] = _Watched(task, since=now, looks=task.looks)
         self._schedule.add(task.task_id, (task.model, task.scene), now - age, now, polls=task.looks)
         self._wake.set()
@@ -95,7 +83,7 @@ class Poller:
         """Until `finish` was called and no task is left, or the run is interrupted."""
         try:
             while not self._board.interrupted and not (self._last and not self._watched):
-                now = self._board.clock.now()
+                now = self._clock.now()
                 self._give_up_overdue(now)
                 wait = self._pacer.wait(now)
                 if wait <= 0 and len(self._open) < MOST_OPEN:
@@ -153,7 +141,7 @@ class Poller:
         look = await self._api.task(task_id, watched.task.model)
         if self._watched.get(task_id) is not watched:  # given up meanwhile: the next run looks again
             return
-        now = self._board.clock.now()
+        now = self._clock.now()
         watched.looks += 1
         if look.status is None:
             await self._trouble(watched, look, now)
@@ -182,7 +170,7 @@ class Poller:
     async def _note(self, watched: _Watched, status: TaskStatus, state: State) -> None:
         """A task that goes on has another state now; statuses may go backwards."""
         before = watched.task.state
-        seen = Seen(watched.task, state, self._board.clock.wall(), watched.looks, status.word)
+        seen = Seen(watched.task, state, self._clock.wall(), watched.looks, status.word)
         if await self._ledger.see(seen):
             watched.task = replace(watched.task, state=state)
             self._board.moved(before, state)
@@ -190,7 +178,7 @@ class Poller:
 
     async def _end(self, watched: _Watched, status: TaskStatus, state: State, now: float) -> None:
         task = watched.task
-        at = self._board.clock.wall()
+        at = self._clock.wall()
         if status.video_urls and status.expires_at is None:
             status = replace(status, expires_at=at + URL_LIFE)
         if state is State.FAILED and self._trust_refunds and status.refunded is None:
@@ -210,7 +198,7 @@ class Poller:
             video_urls=list(status.video_urls),
             code=status.error_code,
             message=status.error,
-            seconds=round(self._board.clock.wall() - task.accepted_at, 3),
+            seconds=round(self._clock.wall() - task.accepted_at, 3),
         )
         self._ended(task, replace(status, state=state))
         self._wake.set()
@@ -219,15 +207,16 @@ class Poller:
         stated = status.charged_credits
         if stated is not None and stated != task.charged:
             self._board.credits_spent += stated - task.charged
+            line = self._run.price_line(task.provider, task.model, task.scene)
             self._board.stop(
                 Stop.PRICE,
-                f"The service charged {stated} credits for {task.scene} with {task.model}; "
-                f"the price table says {task.charged}. Mend that line of the price table and run again.",
+                f"The service charged {stated} credits for {task.scene} with {task.model}; the price table says "
+                f"{task.charged}. Write {line} = {stated} into batchgen.toml, and run again.",
             )
 
     async def _trouble(self, watched: _Watched, look: Look, now: float) -> None:
         task = watched.task
-        wait = retry_after(look.headers, wall=self._board.clock.wall(), text=look.message)
+        wait = retry_after(look.headers, wall=self._clock.wall(), text=look.message)
         if look.trouble is Trouble.THROTTLED:
             self._pacer.throttled(now, wait)
         elif look.trouble is Trouble.AWAY:
@@ -241,7 +230,7 @@ class Poller:
                 return
         elif look.trouble is Trouble.NOT_FOUND:
             watched.lost_since = watched.lost_since if watched.lost_since is not None else now
-            old = self._board.clock.wall() - task.accepted_at > NOT_FOUND_GRACE
+            old = self._clock.wall() - task.accepted_at > NOT_FOUND_GRACE
             if old and now - watched.lost_since >= NOT_FOUND_GRACE / 3:
                 words = "the service does not know the task (any more)"
                 await self._overdue(watched, TASK_NOT_FOUND, words, now)
@@ -268,7 +257,7 @@ class Poller:
     async def _overdue(self, watched: _Watched, code: str, words: str, now: float) -> None:
         task = watched.task
         self._forget(task, now)
-        at = self._board.clock.wall()
+        at = self._clock.wall()
         if await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words)):
             self._board.moved(task.state, State.OVERDUE)
             self._board.event("overdue", job_id=task.job_id, task_id=task.task_id, code=code)

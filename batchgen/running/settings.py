@@ -112,6 +112,9 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "max_credits": Setting(Cap.parse, Cap(), "credits that may be spent in this OUT at most; none lifts it"),
     "post_timeout": Setting(_post_timeout, 120.0, "seconds in total for one submission"),
+    "grace": Setting(
+        seconds, None, "how long a run that is stopped waits for open submissions, e.g. 8s (default: post_timeout)"
+    ),
     "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
     "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
     "downloads": Setting(_positive, 8, "videos downloaded in parallel"),
@@ -132,6 +135,8 @@ class Config:
     max_failures: MaxFailures = field(default_factory=lambda: MaxFailures(share=0.5))
     max_credits: Cap = field(default_factory=Cap)
     post_timeout: float = 120.0
+    #: None: as long as a submission may take.
+    grace: float | None = None
     idempotent: bool = False
     trust_refunds: bool = False
     downloads: int = 8

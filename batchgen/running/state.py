@@ -11,14 +11,12 @@ from typing import Any
 
 from batchgen.errors import Stop
 from batchgen.job import TERMINAL, State
-from batchgen.ledger import Clock
 
 
 @dataclass(slots=True)
 class Board:
     """The state of one run that more than one station looks at."""
 
-    clock: Clock = field(default_factory=Clock)
     emit: Callable[[str, dict[str, Any]], None] = lambda _name, _fields: None
     flush: Callable[[], None] = lambda: None
     #: Jobs by state as the run goes on; kept beside the ledger so that a bar costs no query.

@@ -5,17 +5,16 @@ refused it in its own words. Whatever else happens is in doubt, and stays with a
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 from batchgen.errors import LedgerWriteError, Stop
 from batchgen.job import Outcome, OutcomeKind
-from batchgen.ledger import Attempt, CapReached, Ledger
+from batchgen.ledger import Attempt, CapReached
 from batchgen.ledger.rows import Pending
+from batchgen.running.context import RunContext
 from batchgen.running.outcomes import HALTED, Lessons, refusal
 from batchgen.running.pacing import Lead, SubmitPacer
-from batchgen.running.state import Board, sleep_or
+from batchgen.running.state import sleep_or
 from batchgen.service.dialects import Call
 
 #: Seconds before a doubt is asked again, where the service honours Idempotency-Key.
@@ -24,16 +23,6 @@ ASK_AGAIN_AFTER = (1.0, 4.0, 15.0)
 
 class Halted(Exception):
     """Submitting stopped while this POST was about to begin; nothing was sent."""
-
-
-class SubmitApi(Protocol):
-    """What submitting needs of the service."""
-
-    def create(self, request: Mapping[str, Any]) -> Call: ...
-
-    async def submit(self, call: Call, idempotency_key: str, before_send: Callable[[], Any]) -> Outcome: ...
-
-    async def probe(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +36,34 @@ class Permit:
 class Submitter:
     """Submits one job at a time, as often as it is called at once.
 
-    `post_timeout`: seconds for one POST in all. `idempotent`: the service is *configured* to honour
-    Idempotency-Key, so a doubt may be asked again.
+    `settings.post_timeout`: seconds for one POST in all. `settings.idempotent`: the service is *configured* to
+    honour Idempotency-Key, so a doubt may be asked again.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        api: SubmitApi,
-        board: Board,
-        pacer: SubmitPacer,
-        lessons: Lessons,
-        *,
-        post_timeout: float = 120.0,
-        idempotent: bool = False,
-    ) -> None:
-        self._ledger = ledger
-        self._api = api
-        self._board = board
+    def __init__(self, run: RunContext, pacer: SubmitPacer, lessons: Lessons) -> None:
+        self._ledger, self._api = run.ledger, run.service
+        self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._lessons = lessons
-        self._post_timeout = post_timeout
-        self._idempotent = idempotent
+        self._post_timeout = run.settings.post_timeout
+        self._idempotent = run.settings.idempotent
         self.lead = Lead()
+        #: The workers that wait for a connection: nothing is written down for them yet.
+        self.connecting: set[asyncio.Task[Pending | None]] = set()
 
     async def submit(self, job: Pending, permit: Permit) -> Pending | None:
         """Once; returns the job when it is to be sent again in this run."""
         attempt: Attempt | None = None
-        clock, ticket = self._board.clock, permit.ticket
+        clock, ticket = self._clock, permit.ticket
         began = clock.now()
+        if (worker := asyncio.current_task()) is not None:
+            self.connecting.add(worker)
+            worker.add_done_callback(self.connecting.discard)
         call, key = self._api.create(job.request), self._ledger.idempotency_key(job)
 
         async def before_send() -> None:
             nonlocal attempt
+            self.connecting.discard(worker)
             if not self._board.may_leave:
                 raise Halted
             new = self._ledger.new_attempt(
@@ -118,14 +102,14 @@ class Submitter:
 
     async def _hold(self, began: float, leave_at: float) -> None:
         """Everything is ready: leave at the slot's own instant, so that the service sees an even pace."""
-        now = self._board.clock.now()
+        now = self._clock.now()
         self.lead.took(now - began)
         if leave_at > now:
             await asyncio.sleep(leave_at - now)
 
     async def _settle(self, job: Pending, attempt: Attempt, outcome: Outcome, ticket: int) -> Pending | None:
         try:
-            outcome = await self._ledger.end(attempt, outcome, self._board.clock.wall())
+            outcome = await self._ledger.end(attempt, outcome, self._clock.wall())
         except LedgerWriteError as error:
             self._lessons.unwritten(ticket)
             self._board.stop(Stop.DISK, f"{error.message} {error.hint}".strip())
@@ -153,8 +137,8 @@ class Submitter:
         for pause in ASK_AGAIN_AFTER:
             if outcome.kind is not OutcomeKind.IN_DOUBT or not self._board.submitting:
                 return outcome
-            await asyncio.sleep(pause)
-            while (wait := self._pacer.wait(self._board.clock.now())) and self._board.submitting:
+            await sleep_or(self._board.stopped, pause)
+            while (wait := self._pacer.wait(self._clock.now())) and self._board.submitting:
                 await sleep_or(self._board.stopped, wait)
             answer = await self._once_more(call, attempt)
             if answer is None:
@@ -170,13 +154,13 @@ class Submitter:
         """None: it did not leave. It counts for the pace, like any POST."""
 
         async def extend() -> None:
-            until = self._board.clock.wall() + self._post_timeout + 30.0
+            until = self._clock.wall() + self._post_timeout + 30.0
             if self._board.submitting:
                 await self._ledger.extend(attempt, until)
             if not self._board.submitting:
                 raise Halted
 
-        ticket = self._pacer.begin(self._board.clock.now())
+        ticket = self._pacer.begin(self._clock.now())
         try:
             answer = await self._api.submit(call, attempt.idempotency_key, extend)
         except (LedgerWriteError, Halted):

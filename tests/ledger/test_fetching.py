@@ -7,9 +7,12 @@ import pytest
 from till import Till
 
 from batchgen.job import Look, State
+from batchgen.ledger import Clock
 from batchgen.ledger.tasks import Seen, Video
 from batchgen.running import fetch as videos
-from batchgen.running.fetch import Fetcher, FetchSettings
+from batchgen.running.context import RunContext, RunOptions
+from batchgen.running.fetch import Fetcher
+from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.videos.download import Downloaded
 
@@ -26,8 +29,9 @@ def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once
         await asyncio.sleep(0.05)
         return Downloaded(target, 1, "a sha256")
 
-    async def ask(_task_id: str) -> Look:
-        raise AssertionError("every video has its URL")
+    class NoService:
+        async def task(self, _task_id: str) -> Look:
+            raise AssertionError("every video has its URL")
 
     with Till(tmp_path) as till:
         till.take_in("a", "b")
@@ -35,8 +39,8 @@ def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once
         till.see(first, State.SUCCEEDED, video_urls=("https://f/a.mp4",))
 
         async def collect() -> None:
-            settings = FetchSettings(at_once=4)
-            fetcher = Fetcher(till.ledger, board, tmp_path, download=download, ask=ask, settings=settings)
+            run = RunContext(till.ledger, NoService(), board, Config(downloads=4), RunOptions(), Clock())  # type: ignore[arg-type]
+            fetcher = Fetcher(run, download=download, many=False)
             running = asyncio.create_task(fetcher.run())
             looking = asyncio.create_task(fetcher.add_missing())
             await asyncio.sleep(0)  # it looks at the page of the first task

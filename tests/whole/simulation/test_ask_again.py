@@ -15,9 +15,9 @@ from batchgen.job import Look, Outcome, OutcomeKind, Trouble
 from batchgen.ledger import Clock, Ledger, Person
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
-from batchgen.running.stations import Course
 from batchgen.service.dialects import Call, service_of
 
 
@@ -59,9 +59,8 @@ def submit(disk: Disk, api: Scripted, *, idempotent: bool) -> str:
         clock = Clock(loop.time, lambda: START + loop.time())
         ledger = Ledger.open(disk.folder, SERVICE, inline=True, clock=clock)
         ledger.write(lambda c: walk.take_in(c, [_job(1)], Selection(), Person("somebody", START)))
-        board = Board(clock=clock)
-        course = Course(download=False, wait=False)
-        stations = Stations(ledger, api, board, Config(idempotent=idempotent), course, random.Random(1))  # type: ignore[arg-type]
+        settings, options = Config(idempotent=idempotent), RunOptions(download=False, wait=False)
+        stations = Stations(RunContext(ledger, api, Board(), settings, options, clock), random.Random(1))  # type: ignore[arg-type]
         loop.run_until_complete(stations.run())
         ledger.close()
     return str(disk.rows("SELECT outcome FROM attempt ORDER BY attempt_id DESC LIMIT 1")[0][0])

@@ -15,9 +15,9 @@ from batchgen.job import Answer, Job, Look, Outcome, fingerprint
 from batchgen.ledger import Clock, Ledger, Person
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
-from batchgen.running.stations import Course
 from batchgen.service import reply
 from batchgen.service.dialects import Call, service_of
 
@@ -111,8 +111,9 @@ def run(disk: Disk, service: Steady, jobs: int, config: Config, seed: int = 1) -
         ledger.write(lambda connection: walk.take_in(connection, map(_job, range(jobs)), Selection(), by))
         rng = random.Random(seed)
         ledger._writer = GroupWriter(disk, ledger.store, loop, lambda: rng.uniform(0.0005, 0.003))  # type: ignore[assignment]
-        board = Board(clock=clock)
-        stations = Stations(ledger, service, board, config, Course(download=False), rng)  # type: ignore[arg-type]
+        board = Board()
+        run = RunContext(ledger, service, board, config, RunOptions(download=False), clock)  # type: ignore[arg-type]
+        stations = Stations(run, rng)
         loop.run_until_complete(stations.run())
         ledger.close()
     assert not board.stops, board.stops

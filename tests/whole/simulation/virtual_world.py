@@ -19,7 +19,6 @@ from virtual_disk import SERVICE, Disk, GroupWriter
 from virtual_service import FATAL, FAULTS, LOOK_FAULTS, PRICE, Service, Weather
 from virtual_time import Killed, Stuck, VirtualLoop, finish_off, virtual_loop
 
-import batchgen.running.stations as drive_module
 from batchgen.errors import LedgerWriteError, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, TERMINAL, Job, State, fingerprint
 from batchgen.ledger import CapReached, Clock, Ledger, Person, decisions, views
@@ -30,11 +29,12 @@ from batchgen.ledger.sqlite import file_systems
 from batchgen.ledger.sqlite.store import set_meta_value
 from batchgen.planning import walk
 from batchgen.planning.decide import Selection
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.pacing import Durations, MaxFailures, Rate
 from batchgen.running.pacing import schedule as schedule_module
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
-from batchgen.running.stations import Course, Drive
+from batchgen.running.stations import Drive
 
 START = 1_700_000_000.0
 LONGEST = 12 * 3600.0
@@ -77,12 +77,6 @@ class Stations(Drive):
         while True:
             await asyncio.sleep(60.0)
             await self._save_state()
-
-
-class _NoFiles:
-    def __init__(self, **_: Any) -> None: ...
-
-    async def aclose(self) -> None: ...
 
 
 class World:
@@ -234,7 +228,7 @@ class World:
         self.disk.calm()
         self.disk.dead = service.dead = service.fatal_was_read = False
         service.read_ids.clear()
-        course = Course(
+        options = RunOptions(
             limit=rng.choice([None, None, 2]) if chaos else None,
             wait=not (chaos and rng.random() < 0.1),
             download=False,
@@ -245,11 +239,12 @@ class World:
             self._check_books()
             self._person(ledger, calm=not chaos)
         self._take_in(ledger)
-        board = Board(clock=self.clock, emit=self._heard)
+        board = Board(emit=self._heard)
         board.states.update(ledger.read(views.job_states))
         board.to_submit, board.credits_planned = ledger.read(pending_sum)
         ledger._writer = GroupWriter(self.disk, ledger.store, loop, lambda: rng.uniform(0.0002, 0.01))
-        stations = Stations(ledger, service, board, self._config(chaos=chaos), course, rng)
+        settings = self._config(chaos=chaos)
+        stations = Stations(RunContext(ledger, service, board, settings, options, self.clock), rng)
         died = self.is_to_die = False
         if chaos:
             self._trouble(loop, stations)
@@ -258,7 +253,7 @@ class World:
         except Killed:
             died = True
         except Stuck:
-            self.wrong(f"the run is stuck; stops {dict(board.stops)}, jobs {self._states()}, {course}")
+            self.wrong(f"the run is stuck; stops {dict(board.stops)}, jobs {self._states()}, {options}")
             died = True
         except LedgerWriteError:
             pass
@@ -510,7 +505,6 @@ def imagined(disk: Disk, *, learning: bool = False) -> Iterator[None]:
     that costs milliseconds, and has tests of its own.
     """
     patches: list[tuple[Any, str, Any]] = [
-        (drive_module, "FileHost", _NoFiles),
         (file_systems, "file_system_of", lambda out: "ext4"),
     ]
     if not learning:

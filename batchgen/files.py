@@ -4,6 +4,7 @@ temp file in the same folder -> flush -> fsync -> os.replace -> fsync of the fol
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -88,3 +89,35 @@ def _clear(path: Path) -> None:
         with suppress(OSError):
             if now - left.stat().st_mtime > STALE:
                 left.unlink()
+
+
+def spelled(path: Path | str) -> str:
+    """A file's name as text, whatever bytes it is made of: those that are no UTF-8 as `\\xf6`.
+
+    No two names are spelled alike (`named` goes back): where such a code occurs, every backslash is doubled. Other
+    names stay as they are. So any name can stand in a ledger, a CSV and a JSON document; the form that Python has
+    for such names (lone surrogates) can't.
+    """
+    text = str(path)
+    if sys.platform == "win32":  # names are Unicode there
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    raw = os.fsencode(text)
+    try:
+        shown = raw.decode("utf-8")
+        if "\\x" not in shown:
+            return shown
+    except UnicodeDecodeError:
+        pass
+    return raw.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def named(spelling: str) -> str:
+    """The name that `spelled` spelled, as the file system takes it."""
+    if sys.platform == "win32" or "\\x" not in spelling:
+        return os.fsdecode(spelling.encode("utf-8")) if sys.platform != "win32" else spelling
+    raw = re.sub(
+        rb"\\(\\|x[0-9a-f]{2})",
+        lambda code: b"\\" if code[1] == b"\\" else bytes.fromhex(code[1][1:].decode("ascii")),
+        spelling.encode("utf-8"),
+    )
+    return os.fsdecode(raw)

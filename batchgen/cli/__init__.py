@@ -1,5 +1,6 @@
 """argv -> settings -> one call -> exit code. Each command's module is imported when it is called."""
 
+import codecs
 import errno
 import gc
 import importlib
@@ -221,9 +222,21 @@ def say(error: BatchgenError) -> None:
         nobody_reads()
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What a stream can't show, as its code; a byte of a file's name that is no text as `\\xf6`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    marks = error.object[error.start : error.end]
+    shown = "".join(
+        f"\\x{ord(mark) - 0xDC00:02x}" if "\udc80" <= mark <= "\udcff" else ascii(mark)[1:-1] for mark in marks
+    )
+    return shown, error.end
+
+
 def _speak_utf8() -> None:
     """Prompts hold any character; a console that can't show one gets an escape instead of a crash."""
+    codecs.register_error("batchgen", _escaped)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors="batchgen")

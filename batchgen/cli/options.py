@@ -1,6 +1,7 @@
 """Options that several commands share, and the way to a Config."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -92,10 +93,12 @@ def config_of(flags: dict[str, Any]) -> Config:
 
 def print_json(document: dict[str, Any]) -> None:
     """The one document on stdout. It is JSON in every encoding: where stdout has none of Unicode's (a pipe on
-    Windows, LANG=C), what is not ASCII is escaped.
+    Windows, LANG=C), what is not ASCII is escaped; the bytes of a file's name that are no text are `\\xf6`.
     """
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    text = re.sub("[\udc80-\udcff]", lambda byte: rf"\\x{ord(byte[0]) - 0xDC00:02x}", text)
     unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    click.echo(json.dumps(document, ensure_ascii=not unicode, indent=2))
+    click.echo(text if unicode else json.dumps(json.loads(text), indent=2))
 
 
 def error_json(error: BatchgenError, exit_: Exit, plan: Any = None) -> dict[str, Any]:

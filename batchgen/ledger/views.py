@@ -279,12 +279,15 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
     """Path as typed -> the name to show: the file's own, with as many folders before it as tell it from the others.
 
     What was typed depends on the folder that a run was started in, and may begin with somebody's home folder;
-    results.csv and the page stay true when folders move, and are sent to others.
+    results.csv and the page stay true when folders move, and are sent to others. A code such as `\\xf6` is a byte
+    of a name that is no UTF-8 (`files.spelled`), and no folder ends there.
 
     >>> short_names(["/home/mia/spring/de.csv", "../autumn/de.csv", "uk.csv"])["/home/mia/spring/de.csv"]
     'spring/de.csv'
     """
-    parts = {path: [part for part in re.split(r"[/\\]", path) if part not in {"", "."}] for path in paths}
+    parts = {
+        path: [part for part in re.split(r"/|\\(?!x[0-9a-f]{2})", path) if part not in {"", "."}] for path in paths
+    }
     shown: dict[str, str] = {}
     left, length = list(parts), 1
     while left:

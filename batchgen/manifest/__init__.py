@@ -7,6 +7,7 @@ a file holds.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from batchgen.files import spelled
 from batchgen.manifest.entry import Entry, Manifest
 from batchgen.manifest.find import Found, find_manifests
 from batchgen.manifest.source import ReadOptions, Unreadable, sniff
@@ -18,7 +19,7 @@ Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
 
 def open_manifest(path: Path | str, options: ReadOptions) -> Manifest:
     """A manifest whose `entries` are read as they are asked for."""
-    manifest = Manifest(str(path), iter(()))
+    manifest = Manifest(spelled(path), iter(()))
     manifest.entries = _entries(path, manifest, options)
     return manifest
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from batchgen.files import spelled
 from batchgen.job import REQUEST_KEYS, Problem, Row
 from batchgen.manifest import templates, values, words
 from batchgen.manifest.entry import Entry, Manifest, read_scene, shown
@@ -111,7 +112,7 @@ class Expander:
             rows = read_table(path, self._options)
             yield from rows
         except Unreadable as trouble:
-            message = f"rows: {trouble.message.replace(str(path), name)}"
+            message = f"rows: {trouble.message.replace(spelled(path), name)}"
             raise values.BadValue("bad_rows_file", message, trouble.hint) from None
 
     def _entry(self, item: Keyed, job: Mapping[str, Any], copy: int = 1) -> Entry:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from batchgen.errors import ManifestError
+from batchgen.files import spelled
 from batchgen.job import Problem
 from batchgen.manifest import packed
 from batchgen.manifest.source import ENDINGS, format_by_name
@@ -44,7 +45,7 @@ def find_manifests(arguments: Sequence[str]) -> Found:
         once.setdefault("-" if each == "-" else str(Path(each).resolve()), each)
     if not found:
         raise ManifestError(
-            f"No manifest was found for {' '.join(arguments) or 'this command'}.",
+            f"No manifest was found for {spelled(' '.join(arguments)) or 'this command'}.",
             code="no_manifests",
             hint=f"Name a file ({ENDINGS}), a folder of them, or - for standard input.",
         )
@@ -63,10 +64,10 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
         if path.is_file() and format_by_name(path.name) and not _may_be_notes(path.name):
             taken.append(path)
         else:
-            left.append(path.name + ("/" if path.is_dir() else ""))
+            left.append(spelled(path.name) + ("/" if path.is_dir() else ""))
     if not taken:
         raise ManifestError(
-            f'The folder "{folder}" holds no manifest.',
+            f'The folder "{spelled(folder)}" holds no manifest.',
             code="no_manifests",
             hint=f"A manifest is a {ENDINGS} file." + (f" Not read: {_some_of(left)}." if left else ""),
         )
@@ -79,7 +80,7 @@ def _may_be_notes(name: str) -> bool:
 
 def _not_read(folder: Path, left: list[str]) -> Problem:
     return Problem(
-        str(folder),
+        spelled(folder),
         None,
         None,
         None,

@@ -32,7 +32,7 @@ def batches(path: Path) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
             names = list(file.schema_arrow.names)
             yield names, []
             for batch in file.iter_batches(batch_size=BATCH):

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from batchgen.files import spelled
 from batchgen.job import Problem
 from batchgen.manifest import packed
 
@@ -86,13 +87,15 @@ def open_bytes(path: Path | str) -> IO[bytes]:
         file.seek(0)
     except FileNotFoundError:
         raise Unreadable(
-            "missing_file", f'There is no file "{path}".', "Check the name and the folder that you are in."
+            "missing_file", f'There is no file "{spelled(path)}".', "Check the name and the folder that you are in."
         ) from None
     except IsADirectoryError:
-        raise Unreadable("not_a_file", f'"{path}" is a folder, not a file.') from None
+        raise Unreadable("not_a_file", f'"{spelled(path)}" is a folder, not a file.') from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise Unreadable("unreadable", f'"{path}" can\'t be read: {reason}.', "Check its permissions.") from None
+        raise Unreadable(
+            "unreadable", f'"{spelled(path)}" can\'t be read: {reason}.', "Check its permissions."
+        ) from None
     if not kind:
         return file
     file.close()

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from batchgen.files import spelled
 from batchgen.job import Problem
 from batchgen.manifest.cells import Cells
 from batchgen.manifest.columns import Column, Header, known, understand
@@ -76,6 +78,8 @@ def _open(path: Path) -> Any:
 
     check_size(path)
     try:
+        if spelled(path) != str(path):  # calamine takes a name as text
+            return python_calamine.CalamineWorkbook.from_filelike(BytesIO(path.read_bytes()))
         return python_calamine.CalamineWorkbook.from_path(str(path))
     except python_calamine.PasswordError:
         raise Unreadable("password", "The spreadsheet is locked with a password.", "Save it without one.") from None

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from batchgen import __version__
+from batchgen.files import spelled
 from batchgen.job import WAITING, Result
 from batchgen.ledger import failpoint, views
 from batchgen.ledger.sqlite.store import meta_value, reading
@@ -50,7 +51,7 @@ def summary_of(connection: sa.Connection, out: Path) -> Summary:
     finished = connection.execute(sa.select(sa.func.max(task.c.finished_at))).scalar()
     service = str(meta_value(connection, "service") or "")
     return Summary(
-        out=out.resolve().name,
+        out=spelled(out.resolve().name),
         states={state.value: count for state, count in states.items()},
         credits=Credits(
             estimated=views.estimated(connection),

@@ -32,7 +32,10 @@ def write_videofolder(
         train = folder / "train"
         train.mkdir()
         waiting: list[tuple[Video, str, str]] = []
-        with pq.ParquetWriter(train / "metadata.parquet", schema, compression="zstd") as writer:
+        with (
+            (train / "metadata.parquet").open("xb") as metadata,
+            pq.ParquetWriter(metadata, schema, compression="zstd") as writer,
+        ):
             for video in finished(results, out_dir, tally):
                 name = video.path.relative_to(out_dir).as_posix().removeprefix("videos/")
                 copy = train / name

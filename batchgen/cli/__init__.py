@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else list(arguments)
     has_stdout = sys.stdout is not None
     _open_what_is_closed()
-    if "--json" in given and not has_stdout:  # before money is spent
+    if wants_json(given) and not has_stdout:  # before money is spent
         say(BatchgenError("There is no stdout: --json has nowhere to print its document.", code="no_stdout"))
         sys.exit(int(Exit.USAGE))
     _speak_utf8()
@@ -124,7 +125,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
     --json also the one document on stdout.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    as_json = "--json" in given
+    as_json = wants_json(given)
     try:
         code = cli.main(args=given, standalone_mode=False)
         return int(code) if isinstance(code, int) else 0
@@ -144,6 +145,11 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         nobody_reads()
         say(said)
         return document(said, said.exit) if as_json else int(said.exit)
+
+
+def wants_json(given: Sequence[str]) -> bool:
+    """Whether the command was asked for its one JSON document: `--json`, `--format json`, `--format=json`."""
+    return bool({"--json", "--format=json"} & set(given)) or ("--format", "json") in pairwise(given)
 
 
 def _open_what_is_closed() -> None:

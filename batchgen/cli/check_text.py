@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from batchgen.check.sentences import count, sentence, visible
+from batchgen.check.sentences import count, sentence, visible, where
 from batchgen.check.survey import Survey
 from batchgen.check.tally import Group
 from batchgen.errors import BatchgenError
@@ -15,6 +15,8 @@ from batchgen.job import Problem
 
 #: As many problems of one kind are shown; the others are counted.
 SHOWN = 5
+#: As many problems, and as many warnings, stand in a comment on a pull request.
+IN_A_COMMENT = 50
 #: As many lines of a table that a person reads.
 LINES = 15
 
@@ -63,6 +65,27 @@ def validate_text(survey: Survey, *, hint: bool = True) -> str:
             "--fix FILE.csv writes the bad rows to a file of their own."
         )
     return "\n".join(parts) + "\n"
+
+
+def validate_markdown(survey: Survey) -> str:
+    """The same as Markdown, for a pull request: the verdict first, then what is to be mended."""
+    lines = [f"### {'Not ready' if survey.problems_total or not survey.rows else 'Ready'}: {summary(survey)}", ""]
+    found = (
+        ("Problem", survey.problems, survey.problems_total),
+        ("Warning", survey.warnings, survey.warnings_total),
+    )
+    many = len(survey.columns) > 1
+    for title, listed, total in found:
+        if not listed:
+            continue
+        lines += [f"| Where | {title} | What to do |", "|---|---|---|"]
+        for problem in listed[:IN_A_COMMENT]:
+            cells = (where(problem, many=many), problem.message, problem.hint)
+            lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
+        if total > IN_A_COMMENT:
+            lines.append(f"\n… and {total - IN_A_COMMENT:,} more.")
+        lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def summary(survey: Survey) -> str:

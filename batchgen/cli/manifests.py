@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from batchgen.cli import document, say
 from batchgen.cli import options as shared
-from batchgen.errors import BatchgenError, CapError, Exit, UsageError
+from batchgen.cli import say
+from batchgen.errors import CapError, Exit, UsageError
 from batchgen.ledger.sqlite.store import reading
 from batchgen.planning.decide import Cap
 
@@ -34,9 +34,16 @@ def _read_options(flags: dict[str, Any]) -> Any:
     metavar="FILE",
     help="Write the bad rows to FILE (.csv or .xlsx).",
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "github", "markdown"]),
+    default="text",
+    help="github marks the lines of a pull request, markdown is made for its comment.",
+)
 @shared.as_json
 @shared.quiet
-def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix: Path | None, **flags: Any) -> int:
+def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, **flags: Any) -> int:
     """Show every problem of every row of MANIFEST…, at once. Opens no connection and needs no key.
 
     --fix writes the bad rows with their reasons; corrected, that file runs as it is.
@@ -45,8 +52,10 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
     from batchgen.check.prices import PriceTable
     from batchgen.check.sentences import count
     from batchgen.check.survey import find_manifests, survey
-    from batchgen.cli.check_text import validate_json, validate_text
+    from batchgen.cli.annotations import annotations
+    from batchgen.cli.check_text import summary, validate_json, validate_markdown, validate_text
 
+    format_ = "json" if flags["as_json"] else flags["format_"]
     options = _read_options(flags)
     prices = PriceTable.load(shared.config_of({}).prices)
     paths = find_manifests(manifests)
@@ -54,8 +63,12 @@ def validate_command(manifests: tuple[str, ...], as_json: bool, quiet: bool, fix
     if fix is not None and found.invalid:
         rows = write_fix(paths, options, fix, prices)
         click.echo(f"{count(rows, 'row')} written to {fix}: correct them there, then run that file.", err=True)
-    if as_json:
+    if format_ == "json":
         shared.print_json(validate_json(found))
+    elif format_ == "github":
+        click.echo(annotations(found) + summary(found))
+    elif format_ == "markdown":
+        click.echo(validate_markdown(found).rstrip("\n"))
     elif not quiet or found.problems_total:
         click.echo(validate_text(found, hint=fix is None).strip("\n"))
     return int(Exit.MANIFEST if found.problems_total or found.rows == 0 else Exit.OK)
@@ -81,29 +94,26 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         estimate_markdown,
         estimate_text,
         validate_json,
+        validate_markdown,
         validate_text,
     )
     from batchgen.planning import walk
 
     format_ = "json" if flags["as_json"] else flags["format_"]
-    try:
-        config = shared.config_of({"max_credits": flags["max_credits"]})
-        options = _read_options(flags)
-        prices = PriceTable.load(config.prices)
-        paths = find_manifests(manifests)
-        with _ledger_of(flags["out"]) as connection:
-            knows = None if connection is None else walk.knows(connection)
-            found = survey(paths, options, prices, by=flags["by"], knows=knows)
-            _check_by(found)
-            paid, to_pay = _paid(paths, options, prices, found, connection)
-    except BatchgenError as error:
-        if format_ != "json":
-            raise
-        say(error)
-        return document(error, error.exit)
+    config = shared.config_of({"max_credits": flags["max_credits"]})
+    options = _read_options(flags)
+    prices = PriceTable.load(config.prices)
+    paths = find_manifests(manifests)
+    with _ledger_of(flags["out"]) as connection:
+        knows = None if connection is None else walk.knows(connection)
+        found = survey(paths, options, prices, by=flags["by"], knows=knows)
+        _check_by(found)
+        paid, to_pay = _paid(paths, options, prices, found, connection)
     if found.problems_total or found.rows == 0:
         if format_ == "json":
             shared.print_json({**validate_json(found), **estimate_json(found, already_paid=paid, to_pay=to_pay)})
+        elif format_ == "markdown":
+            click.echo(validate_markdown(found).rstrip("\n"))
         else:
             click.echo(validate_text(found).strip("\n"), err=True)
         return int(Exit.MANIFEST)

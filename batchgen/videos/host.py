@@ -34,6 +34,8 @@ class FileAnswer:
     status: int
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
+    #: Where it came from, after all redirects.
+    url: str = ""
 
 
 class FileHost:
@@ -51,7 +53,9 @@ class FileHost:
         near: Reach = Reach.PUBLIC,
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
+        redirects: int = MAX_REDIRECTS,
     ) -> None:
+        self._redirects = redirects
         self._allowed = frozenset({Reach.PUBLIC, near} - {Reach.NEVER})
         self._transport = Transport(connect_timeout=connect_timeout, check_address=self._check)
         self._timeout = {"read": read_timeout}
@@ -64,18 +68,18 @@ class FileHost:
     async def stream(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncGenerator[FileAnswer]:
         """GET `url`, redirects followed. Raises FileRefused or FileTrouble, also while the body is read."""
         here = _parse(url)
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(self._redirects + 1):
             response = await self._get(here, headers or {})
             try:
                 location = response.headers.get("location")
                 if response.status_code not in {301, 302, 303, 307, 308} or not location:
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    yield FileAnswer(response.status_code, found, _body(here, response))
+                    yield FileAnswer(response.status_code, found, _body(here, response), str(here))
                     return
             finally:
                 await response.aclose()
             here = _parse(location, here)
-        raise FileRefused(f"{here.host} redirects more than {MAX_REDIRECTS} times")
+        raise FileRefused(f"{here.host} redirects more than {self._redirects} times")
 
     async def _get(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
         """One request without redirects. Nothing of a URL but host and path goes out, no user, no password."""
@@ -127,4 +131,4 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
     except (httpx.InvalidURL, ValueError, TypeError, UnicodeError):
         parsed = httpx.URL("")
     what = f"a {parsed.scheme}: address" if parsed.scheme else "no web address"
-    raise FileRefused(f"{base.host} redirects to {what}" if base else f"the video's URL is {what}")
+    raise FileRefused(f"{base.host} redirects to {what}" if base else f"the address is {what}")

@@ -1,0 +1,107 @@
+"""What the ledgers beside an OUT have bought of some requests: read only, by content, within a few seconds.
+
+They may be somebody else's, damaged, of an older format, or busy: they are only read, nothing in their schema is
+trusted, and one that can't be read is named and stops nothing.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+#: So long may all of them take together, in seconds.
+SECONDS = 5.0
+_FILE = "ledger.sqlite3"
+#: A request counts as bought where an attempt may have been charged, unless the service said that it gave all back.
+_BOUGHT = """
+SELECT count(DISTINCT attempt.fingerprint), coalesce(sum(coalesce(task.charged - task.refunded, attempt.price)), 0)
+FROM beside.attempt AS attempt
+JOIN wanted ON wanted.fingerprint = attempt.fingerprint
+LEFT JOIN beside.task AS task ON task.task_no = attempt.attempt_id
+WHERE (attempt.outcome IS NULL OR attempt.outcome IN ('in_doubt', 'accepted', 'paid_lost'))
+  AND (task.task_no IS NULL OR task.refunded < task.charged OR task.charged = 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtIn:
+    """Another OUT, how many of the requests were bought there, what was charged, and at which service."""
+
+    out: Path
+    jobs: int
+    amount: int
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was found beside an OUT. `unread` are ledgers that could not be read, with the reason."""
+
+    bought: tuple[BoughtIn, ...] = ()
+    unread: tuple[tuple[Path, str], ...] = ()
+
+
+def bought_beside(
+    out: Path,
+    fingerprints: Iterable[str],
+    *,
+    seconds: float = SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Beside:
+    """Which ledgers in the folders beside `out` have bought requests with these fingerprints."""
+    others = list(_ledgers_beside(out))
+    if not others:
+        return Beside()
+    until = clock() + seconds
+    found: list[BoughtIn] = []
+    unread: list[tuple[Path, str]] = []
+    with closing(sqlite3.connect("", isolation_level=None, uri=True)) as connection:  # a temporary file of its own
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("CREATE TABLE wanted (fingerprint TEXT PRIMARY KEY) WITHOUT ROWID")
+        connection.execute("BEGIN")
+        connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((one,) for one in fingerprints))
+        connection.execute("COMMIT")
+        connection.set_progress_handler(lambda: int(clock() > until), 10_000)
+        for other in others:
+            if clock() > until:
+                unread.append((other, f"looking beside took more than {seconds:g} seconds"))
+                continue
+            try:
+                bought = _look(connection, other)
+            except sqlite3.Error as error:
+                unread.append((other, str(error)))
+            else:
+                found += bought
+    return Beside(tuple(found), tuple(unread))
+
+
+def _ledgers_beside(out: Path) -> Iterator[Path]:
+    here = out.resolve()
+    try:
+        folders = sorted(out.parent.iterdir())
+    except OSError:
+        return
+    for folder in folders:
+        if folder.resolve() != here and (folder / _FILE).is_file():
+            yield folder
+
+
+def _look(connection: sqlite3.Connection, out: Path) -> list[BoughtIn]:
+    """What one ledger has of what is wanted. Raises sqlite3.Error where it can't be read."""
+    file = (out / _FILE).resolve()
+    wal = file.with_name(f"{_FILE}-wal")
+    # Without a log of its own the file is all there is: SQLite then need not make files beside it to read it.
+    how = "mode=ro" if wal.exists() and wal.stat().st_size else "mode=ro&immutable=1"
+    connection.execute("ATTACH ? AS beside", (f"file:{quote(str(file))}?{how}",))
+    try:
+        row = connection.execute("SELECT value FROM beside.meta WHERE key = 'service'").fetchone()
+        service = str(row[0]).strip('"') if row else ""
+        if service == "sandbox":
+            return []
+        jobs, amount = connection.execute(_BOUGHT).fetchone()
+        return [BoughtIn(out, jobs, amount, service)] if jobs else []
+    finally:
+        connection.execute("DETACH beside")

@@ -318,10 +318,35 @@ RESULT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Film:
+    """What a video file says of itself. None (or "") where it does not say; `duration_s` is in seconds."""
+
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    fps: float | None = None
+    codec: str = ""
+    has_audio: bool | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """An earlier video of a job that was bought again: what it was bought with, and where it lies."""
+
+    task_id: str
+    prompt: str = ""
+    video_urls: tuple[str, ...] = ()
+    video_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One line of results.csv. Times are seconds since 1970 (UTC); `video_paths` are relative to OUT.
 
-    `cells` are the manifest's other columns (prompt, inputs, options, own) for this row, as written.
+    `cells` are the manifest's other columns (prompt, inputs, options, own) for this row, as written; `request` is
+    what was, or would be, bought. `review` (accept, reject or "") and `review_note` are what a person thinks of the
+    video of `task_id`; `film` is the first video; `takes` are the job's earlier ones, the oldest first.
     """
 
     job_id: str
@@ -346,3 +371,19 @@ class Result:
     cells: Mapping[str, str] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     sha256: tuple[str, ...] = ()
+    review: str = ""
+    review_note: str = ""
+    film: Film = Film()
+    takes: tuple[Take, ...] = ()
+
+    @property
+    def prompt(self) -> str:
+        """The words of the request; where there is none (a row with problems), those of the row."""
+        words = self.request.get("prompt")
+        return words if isinstance(words, str) and words else self.cells.get("prompt", "")
+
+    @property
+    def prompt_now(self) -> str:
+        """What the row reads now, where that is not what its video was bought with; else ""."""
+        now = self.cells.get("prompt", "")
+        return now if self.state is State.CHANGED and now != self.prompt else ""

@@ -20,7 +20,8 @@ class Credits:
 class Summary:
     """What `status` says of an OUT, as data.
 
-    `out` is the name of the folder, `states` how many results have each state, `service` the host of the
+    `out` is the name of the folder, `folder` the way to it as a person types it in a command ("" where nobody
+    said it), `states` how many results have each state, `service` the host of the
     base URL, `prices` the version of the price table, `version` batchgen's own. Times are seconds since 1970
     (UTC): `started_at` is the first submission that OUT ever saw (it stays the same from run to run),
     `finished_at` the last end of a task, or None while something still runs; `written_at` is now. `ledger` is
@@ -37,3 +38,4 @@ class Summary:
     prices: str = ""
     service: str = ""
     ledger: str = ""
+    folder: str = ""

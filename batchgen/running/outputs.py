@@ -68,4 +68,13 @@ def summary_of(connection: sa.Connection, out: Path) -> Summary:
         prices=str(meta_value(connection, "price_version") or ""),
         service=urlsplit(service).hostname or service,
         ledger=str(meta_value(connection, "ledger_id") or ""),
+        folder=way_to(out),
     )
+
+
+def way_to(out: Path) -> str:
+    """OUT as it is typed from here: below the current folder without the way to it, elsewhere whole."""
+    try:
+        return out.resolve().relative_to(Path.cwd()).as_posix()
+    except (OSError, ValueError):
+        return str(out)

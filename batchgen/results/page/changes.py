@@ -73,5 +73,8 @@ def _mark(result: Result) -> int:
             result.expires_at,
             result.error_code,
             result.error,
+            result.review,
+            result.review_note,
+            result.film,
         )
     )

@@ -7,22 +7,30 @@ when a card is seen or a search asks). A column is a list; {"c": value} where al
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from batchgen.job import Result
+from batchgen.job import Result, State
 
 CHUNK = 500
 
 
-def aspect_ratio(result: Result) -> str:
-    """`9:16` where the options ask for one, else blank."""
+def shape(result: Result) -> float | None:
+    """Width by height of the video: what the file says, else what the options ask for; None where nobody says."""
+    film = result.film
+    if film.width and film.height:
+        return round(film.width / film.height, 4)
     options = result.request.get("options")
     ratio = options.get("aspect_ratio") if isinstance(options, Mapping) else None
-    return ratio if isinstance(ratio, str) and len(ratio) <= 12 else ""
+    found = re.fullmatch(r"([0-9]{1,4})[:x/]([0-9]{1,4})", ratio.strip()) if isinstance(ratio, str) else None
+    return round(int(found[1]) / int(found[2]), 4) if found and int(found[1]) and int(found[2]) else None
 
 
+#: Jobs in these states have something to look at.
+_FILMS = frozenset({State.SUCCEEDED, State.CHANGED})
 #: Columns that hold a name out of a few: the page offers them as filters.
 NAMED: Mapping[str, Callable[[Result], str]] = {
     "state": lambda result: result.state.value,
@@ -31,9 +39,8 @@ NAMED: Mapping[str, Callable[[Result], str]] = {
     "model": lambda result: result.model,
     "manifest": lambda result: result.manifest,
     "error_code": lambda result: result.error_code,
-    "ratio": aspect_ratio,
 }
-NUMBERS: Mapping[str, Callable[[Result], int | None]] = {
+NUMBERS: Mapping[str, Callable[[Result], float | None]] = {
     "row": lambda result: result.row,
     "estimated_credits": lambda result: result.estimated_credits,
     "charged_credits": lambda result: result.charged_credits,
@@ -42,15 +49,44 @@ NUMBERS: Mapping[str, Callable[[Result], int | None]] = {
     "submitted_at": lambda result: whole_seconds(result.submitted_at),
     "finished_at": lambda result: whole_seconds(result.finished_at),
     "expires_at": lambda result: whole_seconds(result.expires_at),
+    "videos": lambda result: len(result.video_paths or result.video_urls) if result.state in _FILMS else 0,
+    "shape": shape,
+    "seconds": lambda result: result.film.duration_s,
+    "version": lambda result: len(result.takes) + 1,
 }
 TEXTS: Mapping[str, Callable[[Result], Any]] = {
     "job_id": lambda result: result.job_id,
     "task_id": lambda result: result.task_id,
-    "prompt": lambda result: result.cells.get("prompt") or str(result.request.get("prompt") or ""),
+    "prompt": lambda result: result.prompt,
+    "now": lambda result: result.prompt_now,
     "error": lambda result: result.error,
     "video_urls": lambda result: list(result.video_urls),
-    "video_paths": lambda result: [path.replace("\\", "/") for path in result.video_paths],
+    "video_paths": lambda result: _slashed(result.video_paths),
+    "picture": lambda result: f"{result.film.width} × {result.film.height}" if result.film.width else "",
+    "review": lambda result: result.review,
+    "review_note": lambda result: result.review_note,
+    "takes": lambda result: [{"prompt": take.prompt, "paths": _slashed(take.video_paths)} for take in result.takes],
 }
+
+
+def _slashed(paths: Iterable[str]) -> list[str]:
+    return [path.replace("\\", "/") for path in paths]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which of the columns a page gets, in the order in which they are written."""
+
+    named: tuple[str, ...] = tuple(NAMED)
+    numbers: tuple[str, ...] = tuple(NUMBERS)
+    texts: tuple[str, ...] = tuple(TEXTS)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"named": list(self.named), "numbers": list(self.numbers), "texts": list(self.texts)}
+
+
+#: The page of whoever made the batch.
+ALL = Columns()
 
 
 def chunked(results: Iterable[Result]) -> Iterator[list[Result]]:
@@ -60,17 +96,21 @@ def chunked(results: Iterable[Result]) -> Iterator[list[Result]]:
         yield chunk
 
 
-def index_chunk(results: Sequence[Result], other: Sequence[str], facets: Sequence[int]) -> dict[str, Any]:
-    """What filters, orders and charts need of some results; `facets` are the places in `other` that filter."""
-    named = {name: column([value(result) for result in results]) for name, value in NAMED.items()}
-    numbers = {name: column([value(result) for result in results]) for name, value in NUMBERS.items()}
+def index_chunk(
+    results: Sequence[Result], other: Sequence[str], facets: Sequence[int], columns: Columns = ALL
+) -> dict[str, Any]:
+    """What filters, orders and draws charts need of results; `facets` are the places in `other` that filter."""
+    named = {name: column([NAMED[name](result) for result in results]) for name in columns.named}
+    numbers = {name: column([NUMBERS[name](result) for result in results]) for name in columns.numbers}
     own = [column([result.cells.get(other[place], "") for result in results]) for place in facets]
     return {"n": len(results), **named, **numbers, "facets": own}
 
 
-def text_chunk(results: Sequence[Result], other: Sequence[str], facets: Sequence[int]) -> dict[str, Any]:
+def text_chunk(
+    results: Sequence[Result], other: Sequence[str], facets: Sequence[int], columns: Columns = ALL
+) -> dict[str, Any]:
     """What a card, its details and a search need of some results; null where the index has the column."""
-    texts = {name: column([value(result) for result in results]) for name, value in TEXTS.items()}
+    texts = {name: column([TEXTS[name](result) for result in results]) for name in columns.texts}
     own = [
         None if place in facets else column([result.cells.get(name, "") for result in results])
         for place, name in enumerate(other)

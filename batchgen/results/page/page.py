@@ -5,6 +5,7 @@ beside the page; everything else, network included, is refused by the browser.
 """
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -14,26 +15,29 @@ from typing import Any
 from batchgen.files import whole_file
 from batchgen.job import Result, State
 from batchgen.results.next_step import BY_CODE, next_step
-from batchgen.results.page.chunks import chunked, facet_places, index_chunk, script_json, text_chunk
+from batchgen.results.page.chunks import (
+    ALL,
+    Columns,
+    chunked,
+    facet_places,
+    index_chunk,
+    script_json,
+    text_chunk,
+)
 from batchgen.results.summary import Summary
 
 #: A page holds at most so many jobs; of a larger batch the first ones (results.csv has them all).
 JOBS_SHOWN = 100_000
 
 _HERE = Path(__file__).parent
-#: In the order in which they are joined to one script.
+#: In the order in which they are joined to one script; `_CLIENT` leaves out what a client must not get.
 _SCRIPTS = (
-    "format",
-    "data",
-    "choose",
-    "marks",
-    "posters",
-    "cards",
-    "gallery",
-    "details",
-    "charts",
-    "run",
-    "app",
+    *("format", "states", "data", "choose", "layout", "marks", "posters", "cards", "gallery", "details"),
+    *("review", "charts", "run", "live", "help", "app", "owner"),
+)
+_CLIENT = (
+    *("format", "data", "choose", "layout", "posters", "cards", "gallery", "details"),
+    *("help", "app", "client"),
 )
 
 
@@ -65,6 +69,38 @@ def page(
 
     A live one asks its server for the changes behind number `live`, so its policy lets it.
     """
+    return _drawn(
+        results,
+        other,
+        {**meta(summary, other), "live": live},
+        _SCRIPTS,
+        ALL,
+        live=live is not None,
+        client=False,
+        title=summary.out,
+        summary=summary,
+        videos=summary.states.get(State.SUCCEEDED, 0),
+        jobs=sum(summary.states.values()),
+    )
+
+
+def client_page(results: Iterable[Result], title: str, other: Sequence[str], columns: Columns) -> Iterator[str]:
+    """The page for somebody who is shown the films: nothing on it but `columns`, `other` and the title."""
+    known = {"client": True, "live": None, "other": list(other), "columns": columns.as_json()}
+    return _drawn(results, other, known, _CLIENT, columns, live=False, client=True, title=title)
+
+
+def _drawn(
+    results: Iterable[Result],
+    other: Sequence[str],
+    known: dict[str, Any],
+    scripts: Sequence[str],
+    columns: Columns,
+    *,
+    live: bool,
+    **words: Any,
+) -> Iterator[str]:
+    """The template filled: `known` is what the script reads first, `words` what stands in the page itself."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -77,24 +113,22 @@ def page(
     chunks = chunked(results)
     first = next(chunks, [])
     facets = facet_places(first, other)
-    script, style = _script(), (_HERE / "style.css").read_text(encoding="utf-8")
+    script, style = _script(scripts), (_HERE / "style.css").read_text(encoding="utf-8")
 
     def pairs() -> Iterator[tuple[str, str]]:
         for chunk in chain([first] if first else [], chunks):
             yield (
-                script_json(index_chunk(chunk, other, facets)),
-                script_json(text_chunk(chunk, other, facets)),
+                script_json(index_chunk(chunk, other, facets, columns)),
+                script_json(text_chunk(chunk, other, facets, columns)),
             )
 
     yield from environment.get_template("page.html.jinja").generate(
-        policy=_policy(script, style, live is not None),
-        summary=summary,
-        videos=summary.states.get(State.SUCCEEDED, 0),
-        jobs=sum(summary.states.values()),
-        meta=script_json({**meta(summary, other), "facets": facets, "live": live}),
+        policy=_policy(script, style, live),
+        meta=script_json({**known, "facets": facets}),
         chunks=pairs(),
         script=script,
         style=style,
+        **words,
     )
 
 
@@ -102,9 +136,12 @@ def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
     """What the page knows beside the jobs. `key` names this OUT in the browser's store of marks."""
     key = hashlib.sha256(f"{summary.out}\n{summary.ledger}".encode("utf-8", "surrogatepass")).hexdigest()
     amounts = summary.credits
+    folder = quoted(summary.folder or summary.out)
     return {
         "key": key,
         "out": summary.out,
+        "folder": folder,
+        "columns": ALL.as_json(),
         "service": summary.service,
         "version": summary.version,
         "prices": summary.prices,
@@ -122,14 +159,19 @@ def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
         },
         "other": list(other),
         "advice": {
-            **{state.value: next_step(state) for state in State if next_step(state)},
-            **{code: next_step(State.FAILED, code) for code in BY_CODE},
+            **{state.value: next_step(state, out=folder) for state in State if next_step(state)},
+            **{code: next_step(State.FAILED, code, folder) for code in BY_CODE},
         },
     }
 
 
-def _script() -> str:
-    parts = [(_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+def quoted(folder: str) -> str:
+    """A folder as it is typed in a command: with quotes where a shell would take it apart."""
+    return folder if re.fullmatch(r"[\w./\\:+=@%^-]+", folder) else '"' + folder.replace('"', '\\"') + '"'
+
+
+def _script(names: Sequence[str]) -> str:
+    parts = [(_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in names]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
 
 

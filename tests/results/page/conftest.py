@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from page_desk import Desk
 
 from batchgen.job import Result, State
 from batchgen.results.page import write_report
@@ -217,3 +218,22 @@ def make_batch() -> Callable[..., list[Result]]:
 @pytest.fixture
 def make_page() -> Callable[..., Path]:
     return lay_out
+
+
+@pytest.fixture
+def desk(browser: Any) -> Iterator[Desk]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    found = Desk(page, [], [])
+    page.on(
+        "console", lambda line: found.complaints.append(line.text) if line.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (found.complaints.append("a dialog opened"), dialog.dismiss()))
+    page.on("request", lambda request: found.requests.append(request.url))
+    yield found
+    context.close()
+    assert found.complaints == []
+    assert [
+        url for url in found.requests if not url.startswith(("file:///", "data:", "blob:", "http://127.0.0.1:"))
+    ] == []

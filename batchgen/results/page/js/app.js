@@ -1,30 +1,30 @@
-// Puts the page together: header, tabs, filters, marks, printing, and the changes that a live page hears of.
+// Puts the page together: header, views, filters, marks, and what a person can do with the keyboard.
 
 class Page {
   constructor() {
     this.meta = JSON.parse(one("#meta").textContent);
     this.jobs = new Jobs(this.meta);
-    this.marks = new Marks(this.meta.key);
     this.posters = new Posters();
     this.choice = new Choice();
     this.gallery = new Gallery(this);
     this.details = new Details(this);
     this.turn = 0;
+    this.seen = { yes: 0, no: 0 }; // posters that could be had, and that could not
   }
 
   async start() {
-    this.tabs();
+    document.documentElement.dataset.script = "yes";
     this.bar();
+    this.views();
+    helpOn(this);
     await this.jobs.read(() => this.update());
+    this.offerOwn();
     this.update();
     document.documentElement.dataset.ready = "yes";
-    if (this.meta.live !== null) this.listen();
   }
 
-  /** What to do about an error code or a state, if there is anything. A code may be any text. */
-  advice(code, state) {
-    const { advice } = this.meta;
-    return Object.hasOwn(advice, code) ? advice[code] : advice[state];
+  label(state) {
+    return typeof stateLabel === "function" ? stateLabel(state) : "";
   }
 
   /** Everything that depends on the jobs, again. */
@@ -32,59 +32,15 @@ class Page {
     this.head();
     this.chips();
     this.facets();
-    this.saveButton();
+    this.saveBar();
     this.select();
-    if (!one("#run").hidden) runReport(this, one("#run"));
   }
 
-  head() {
-    const { meta, jobs } = this;
-    const states = new Map(meta.states);
-    const total = meta.states.reduce((sum, [, count]) => sum + count, 0);
-    const ready = states.get("succeeded") || 0;
-    const open = ["bad", "warn"].map((tone) => meta.states.filter(([state]) => stateTone(state) === tone).reduce((sum, [, count]) => sum + count, 0));
-    const { estimated, charged } = meta.credits;
-    const end = meta.finished_at ?? meta.written_at;
-    const stat = (label, value, rest, tone) => make("div", { "data-tone": tone }, make("dt", {}, label), make("dd", {}, value, rest ? make("small", {}, rest) : null));
-    one("#when").textContent = [meta.service, meta.started_at ? moment(meta.started_at) : ""].filter(Boolean).join(" · ");
-    one("#stats").replaceChildren(
-      stat("Videos ready", number(ready), `of ${number(total)}`),
-      stat("Need attention", number(open[0] + open[1]), null, open[0] + open[1] ? "warn" : null),
-      stat("Credits charged", number(charged), `of ${number(estimated)} planned`),
-      meta.started_at && end ? stat(meta.finished_at ? "Took" : "Running for", span(end - meta.started_at)) : "",
-    );
-    const notice = one("#notice");
-    notice.hidden = jobs.size >= total || !document.documentElement.dataset.ready || meta.live !== null;
-    notice.textContent = `This page shows the first ${number(jobs.size)} of ${number(total)} jobs. results.csv has them all.`;
-    document.title = `${meta.out} · ${plural(ready, "video")}`;
-  }
-
-  tabs() {
-    const tabs = all("[role=tab]");
-    const show = (tab, focus) => {
-      for (const other of tabs) {
-        const chosen = other === tab;
-        other.setAttribute("aria-selected", chosen);
-        other.tabIndex = chosen ? 0 : -1;
-        one(`#${other.getAttribute("aria-controls")}`).hidden = !chosen;
-      }
-      if (focus) tab.focus();
-      if (tab.id === "tab-run") runReport(this, one("#run"));
-      else this.gallery.measure();
-    };
-    this.showTab = (id) => show(one(`#${id}`));
-    for (const tab of tabs) tab.addEventListener("click", () => show(tab));
-    one("[role=tablist]").addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step) show(tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length], true);
-    });
-    let resized = 0;
-    addEventListener("resize", () => {
-      clearTimeout(resized);
-      resized = setTimeout(() => !one("#run").hidden && runReport(this, one("#run")), 150);
-    });
-    addEventListener("beforeprint", () => this.print());
-  }
+  head() {}
+  chips() {}
+  facets() {}
+  saveBar() {}
+  views() {}
 
   bar() {
     one("#bar").addEventListener("submit", (event) => event.preventDefault());
@@ -94,75 +50,69 @@ class Page {
       clearTimeout(typing);
       typing = setTimeout(() => this.select(), 120);
     });
-    const options = Object.entries(SORTS).map(([value, [label]]) => make("option", { value }, label));
-    const own = this.meta.other.map((name, k) => (name === "prompt" ? null : make("option", { value: `own:${k}` }, name))).filter(Boolean);
-    one("#sort").append(...options, ...(own.length ? [make("optgroup", { label: "Own columns" }, own)] : []));
     one("#sort").addEventListener("change", (event) => {
       this.choice.sort = event.target.value;
       this.select();
     });
-    one("#more").addEventListener("click", () => {
-      const facets = one("#facets");
-      facets.hidden = !facets.hidden;
-      one("#more").setAttribute("aria-expanded", !facets.hidden);
-    });
-    one("#clear").addEventListener("click", () => this.showOnly({}));
-    one("#save").addEventListener("click", () => this.marks.save(this.meta.out));
-  }
-
-  /** One button a state, with its count; several may be pressed. */
-  chips() {
-    const counts = new Map(tally(this.jobs, this.jobs.named.get("state")));
-    const picked = this.choice.picks.get("state") || new Set();
-    const chip = (state) => {
-      const press = () => {
-        const now = new Set(this.choice.picks.get("state"));
-        if (!now.delete(state)) now.add(state);
-        this.choice.pick("state", [...now]);
-        this.select();
-        this.chips();
-      };
-      return make("button", { type: "button", class: "chip", "data-state": state, "data-tone": stateTone(state), "aria-pressed": String(picked.has(state)), onclick: press },
-        make("i", {}), stateLabel(state), make("b", {}, number(counts.get(state) ?? 0)));
-    };
-    const focused = document.activeElement?.closest("#chips .chip")?.dataset.state;
-    one("#chips").replaceChildren(...Object.keys(STATES).filter((state) => counts.has(state) || picked.has(state)).map(chip));
-    if (focused) one(`#chips [data-state=${focused}]`)?.focus({ preventScroll: true });
-  }
-
-  /** One list a name that has a few values. */
-  facets(anyway = false) {
-    if (!anyway && one("#facets").contains(document.activeElement)) return; // a list that is open stays open
-    const { jobs, meta } = this;
-    const named = [["scene", "Scene"], ["model", "Model"], ["provider", "Provider"], ["manifest", "Manifest"], ["error_code", "Error"]].map(([name, label]) => [name, label, jobs.named.get(name)]);
-    const own = jobs.facets.map((names, k) => [`own:${k}`, meta.other[meta.facets[k]], names]);
-    const lists = [...named, ...own].map(([filter, label, names]) => {
-      const values = names.values.length <= 100 ? tally(jobs, names) : [];
-      const useful = filter === "error_code" ? values.some(([value]) => value) : values.length > 1;
-      return useful ? this.facet(filter, label, values.map(([value, count]) => [value, `${value || "(blank)"} (${number(count)})`])) : null;
-    });
-    lists.push(this.facet("mark", "Marks", [["accept", "Accepted"], ["reject", "Rejected"], ["", "Not marked"]]));
-    one("#facets").replaceChildren(...lists.filter(Boolean));
-  }
-
-  facet(filter, label, values) {
-    const picked = this.choice.picks.get(filter);
-    const select = make("select", { "data-filter": filter }, make("option", { value: "all" }, "All"),
-      values.map(([value, text]) => make("option", { value: `=${value}`, selected: picked?.has(value) }, text)));
-    select.addEventListener("change", () => {
-      this.choice.pick(filter, select.value === "all" ? [] : [select.value.slice(1)]);
+    one("#group").addEventListener("change", (event) => {
+      this.choice.group = event.target.value;
       this.select();
     });
-    return make("label", { class: "pick" }, make("span", {}, label), select);
+    one("#more").addEventListener("click", () => this.openMore(one("#panel").hidden));
+    for (const id of ["#clear", "#clear-empty"]) one(id).addEventListener("click", () => this.showOnly({}));
+    this.sizes();
+    one("#up").addEventListener("click", () => scrollTo({ top: 0 }));
+    addEventListener("scroll", () => (one("#up").hidden = scrollY < innerHeight * 2), { passive: true });
+    addEventListener("beforeprint", () => this.print());
+  }
+
+  openMore(open) {
+    one("#panel").hidden = !open;
+    one("#more").setAttribute("aria-expanded", open);
+  }
+
+  /** Small, medium or large; the browser remembers which. */
+  sizes() {
+    const choose = (size) => {
+      this.gallery.size = size;
+      for (const button of all("#size button")) button.setAttribute("aria-pressed", button.dataset.size === size);
+      document.documentElement.dataset.size = size;
+    };
+    let kept = null;
+    try {
+      kept = localStorage.getItem("batchgen.size");
+    } catch {} // storage is switched off here
+    choose(Object.hasOwn(SIZES, kept ?? "") ? kept : "medium");
+    for (const button of all("#size button")) {
+      button.addEventListener("click", () => {
+        choose(button.dataset.size);
+        try {
+          localStorage.setItem("batchgen.size", button.dataset.size);
+        } catch {} // then it lasts until the page is closed
+        this.gallery.measure();
+      });
+    }
+  }
+
+  /** Sorting and grouping by the user's own columns. */
+  offerOwn() {
+    const { meta } = this;
+    const sorts = meta.client ? SORTS_OF_A_CLIENT : Object.keys(SORTS);
+    const own = meta.other.map((name, k) => (name === "prompt" ? null : [name, k])).filter(Boolean);
+    const options = (chosen) => own.map(([name, k]) => make("option", { value: `own:${k}`, selected: chosen === `own:${k}` }, name));
+    one("#sort").append(...sorts.map((value) => make("option", { value }, SORTS[value][0])), ...(own.length ? [make("optgroup", { label: "Own columns" }, options())] : []));
+    one("#group").append(make("option", { value: "" }, "Nothing"), ...options());
+    one("#group").closest("label").hidden = !own.length;
   }
 
   /** Show what these filters let through, and nothing else: {filter: [values]}. */
-  showOnly(picks) {
+  showOnly(picks, view = "succeeded") {
+    const { sort, group } = this.choice;
     this.choice = new Choice();
-    this.choice.sort = one("#sort").value;
+    Object.assign(this.choice, { sort, group, view });
     for (const [filter, values] of Object.entries(picks)) this.choice.pick(filter, values);
     one("#query").value = "";
-    this.showTab("tab-gallery");
+    this.showTab?.("tab-gallery");
     this.chips();
     this.facets(true);
     this.select();
@@ -171,98 +121,59 @@ class Page {
   async select(quietly = false) {
     const turn = ++this.turn;
     one("#gallery").setAttribute("aria-busy", "true");
-    const list = await choose(this.jobs, this.choice, this.marks, () => turn === this.turn);
-    if (!list) return;
+    const found = await choose(this.jobs, this.choice, this.marks, () => turn === this.turn);
+    if (!found) return;
     one("#gallery").removeAttribute("aria-busy");
-    one("#count").textContent = this.choice.narrow ? `${number(list.length)} of ${plural(this.jobs.size, "job")}` : plural(this.jobs.size, "job");
-    one("#clear").hidden = !this.choice.narrow;
-    const listed = [...this.choice.picks.keys()].filter((filter) => filter !== "state").length;
-    one("#more span").textContent = listed ? `Filters (${listed})` : "Filters";
+    this.count(found.list);
     const before = this.gallery.list;
-    const same = list.length === before.length && list.every((i, k) => i === before[k]);
-    if (!same) this.gallery.show(list, quietly);
+    const same = found.list.length === before.length && found.list.every((i, k) => i === before[k]) && JSON.stringify(found.heads) === JSON.stringify(this.gallery.heads);
+    if (!same) this.gallery.show(found, quietly);
     else if (!quietly) this.gallery.refresh();
   }
 
-  /** Only a video can be accepted or rejected. */
-  markable(i) {
-    return this.jobs.name("state", i) === "succeeded" && this.jobs.text(i).job_id !== "";
+  /** How many are shown, of how many; what an empty gallery says. */
+  count(list) {
+    const { choice, jobs } = this;
+    let films = 0;
+    for (let i = 0; i < jobs.size; i++) if (jobs.film(i)) films++;
+    const narrow = choice.picks.size > 0 || choice.query.trim() !== "";
+    const noun = ["succeeded", "gone"].includes(choice.view) ? "film" : "job";
+    one("#count").textContent = narrow ? `${number(list.length)} of ${plural(choice.view === "succeeded" ? films : jobs.size, noun)}` : plural(list.length, noun);
+    one("#clear").hidden = !choice.narrow;
+    one("#clear-empty").hidden = !choice.narrow;
+    const set = [...choice.picks.keys()].length;
+    one("#more").setAttribute("aria-label", set ? `Filters, ${set} set` : "Filters");
+    one("#more span").textContent = set ? `Filters (${set})` : "Filters";
+    one("#empty p").textContent = choice.narrow ? "Nothing matches these filters." : jobs.size ? "No film yet." : "There are no jobs yet.";
   }
 
-  mark(i, mark) {
-    if (!this.markable(i)) return;
-    const job = this.jobs.text(i).job_id;
-    this.marks.toggle(job, mark);
-    for (const card of this.gallery.cards.values()) {
-      if (Number(card.dataset.job) === i) fillMarks(card, job, this.marks);
-    }
-    const facts = one("#facts");
-    if (this.details.dialog.open) fillMarks(facts, job, this.marks);
-    this.saveButton();
+  /** A poster could be had, or not: when none can, the folder of films is missing, and that is said once. */
+  found(yes) {
+    this.seen[yes ? "yes" : "no"]++;
+    const banner = one("#missing");
+    if (this.seen.yes) banner.hidden = true;
+    else if (banner.hidden && this.seen.no >= Math.min(3, this.gallery.list.length)) banner.hidden = false;
   }
 
-  saveButton() {
-    const [accepted, rejected] = [this.marks.count("accept"), this.marks.count("reject")];
-    const button = one("#save");
-    button.disabled = !accepted && !rejected;
-    one("span", button).textContent = button.disabled ? "Download marks" : `Download marks: ${number(accepted)} accepted, ${number(rejected)} rejected`;
-    button.title = this.marks.kept ? "Marks are kept in this browser. The file goes to `batchgen retry`." : "This browser keeps nothing: download the marks before closing the page.";
+  markable() {
+    return false;
   }
 
-  /** On paper: the report of the run, then the chosen jobs as a list (at most 500, with the posters there are). */
+  mark() {}
+
+  /** On paper: the films that are chosen, all of them up to 500, with the posters there are. */
   print() {
     const { jobs, gallery, posters } = this;
-    const run = one("#run");
-    const hidden = run.hidden;
-    run.hidden = false;
-    runReport(this, run);
-    run.hidden = hidden;
     const items = gallery.list.slice(0, 500).map((i) => {
       const text = jobs.text(i);
       const [file] = videosOf(text).files;
       const canvas = posters.stills.get(file);
-      return make("li", {}, make("div", { class: "still" }, canvas ? copyOf(canvas) : icon(stateIcon(jobs.name("state", i)))),
-        make("p", {}, make("strong", {}, stateLabel(jobs.name("state", i))), ` ${text.prompt || text.job_id}`));
+      const { title } = jobs.nameOf(text);
+      const state = jobs.film(i) ? null : make("strong", {}, `${this.label(jobs.name("state", i))} `);
+      return make("li", {}, make("div", { class: "still" }, canvas ? copyOf(canvas) : icon("film")),
+        make("p", { dir: "auto" }, state, title ? make("strong", {}, title) : null, ` ${text.prompt || ""}`));
     });
     const rest = gallery.list.length - items.length;
-    one("#print").replaceChildren(make("h2", {}, "Videos"), make("ul", {}, items), rest > 0 ? make("p", {}, `and ${number(rest)} more`) : "");
-  }
-
-  /** Ask the server what changed, for as long as the page is open. */
-  async listen() {
-    let since = this.meta.live;
-    let failures = 0;
-    let wait = 1;
-    for (;;) {
-      let more = false;
-      try {
-        const answer = await fetch(`data?since=${since}&facets=${this.meta.facets}`, { cache: "no-store" });
-        if (!answer.ok) throw new Error(answer.statusText);
-        const news = await answer.json();
-        failures = 0;
-        since = news.seq;
-        more = news.more;
-        wait = news.wait;
-        Object.assign(this.meta, news.meta);
-        if (news.at.length) {
-          this.jobs.change(news);
-          this.head();
-          this.chips();
-          this.facets();
-          await this.select(true);
-          this.gallery.refresh(new Set(news.at));
-          this.details.refresh(new Set(news.at));
-          if (!one("#run").hidden) runReport(this, one("#run"));
-        } else this.head();
-      } catch {
-        failures++;
-      }
-      const notice = one("#notice");
-      notice.hidden = failures < 3;
-      notice.textContent = "The run that this page watches has ended, or does not answer. Download your marks here: report.html, which has all videos, keeps its own.";
-      if (!more) await new Promise((done) => setTimeout(done, Math.min(30, wait + failures * 2) * 1000));
-    }
+    one("#print").replaceChildren(make("h2", {}, "Films"), make("ul", {}, items), rest > 0 ? make("p", {}, `and ${number(rest)} more`) : "");
   }
 }
-
-new Page().start();

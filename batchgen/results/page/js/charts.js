@@ -13,7 +13,7 @@ function ticks(from, to, about) {
   const units = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
   let unit = units.find((size) => (to - from) / size <= about);
   unit ||= 86400 * Math.ceil((to - from) / 86400 / about);
-  const shift = new Date(from * 1000).getTimezoneOffset() * 60;
+  const shift = from ? new Date(from * 1000).getTimezoneOffset() * 60 : 0;
   const found = [];
   for (let at = Math.ceil((from - shift) / unit) * unit + shift; at <= to; at += unit) found.push(at);
   return [found, unit];
@@ -28,7 +28,7 @@ function running(times, from, to, count) {
   return bins.map((bin) => (sum += bin));
 }
 
-/** Submitted and finished, counted up over time; the band between the two is what was under way. */
+/** Submitted and finished, counted up over time; the band between the two is what was under way. A sentence for few. */
 function timeline(jobs, width) {
   const submitted = [];
   const finished = [];
@@ -37,7 +37,8 @@ function timeline(jobs, width) {
     if (begin) submitted.push(begin);
     if (begin && end) finished.push(end);
   }
-  if (!submitted.length) return null;
+  if (!submitted.length) return "Nothing has been submitted yet.";
+  if (submitted.length < 3) return submitted.map((time) => `Submitted ${moment(time)}.`).concat(finished.map((time) => `Finished ${moment(time)}.`)).join(" ");
   let [from, to] = [Infinity, -Infinity];
   for (const time of submitted) [from, to] = [Math.min(from, time), Math.max(to, time)];
   for (const time of finished) to = Math.max(to, time);
@@ -54,7 +55,7 @@ function timeline(jobs, width) {
   const [marks, unit] = ticks(from, to, width < 480 ? 3 : 7);
   const label = unit >= 86400 ? dayOnly : unit < 60 ? timeAndSeconds : timeOnly;
   const at = (time) => left + ((time - from) / (to - from)) * (width - left - 14);
-  return draw("svg", { width, height, role: "img", "aria-label": `${plural(submitted.length, "job")} submitted and ${number(finished.length)} finished between ${moment(from)} and ${moment(to)}` },
+  return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${plural(submitted.length, "job")} submitted and ${number(finished.length)} finished between ${moment(from)} and ${moment(to)}` },
     steps(most, 4).map((value) => [
       draw("line", { class: "grid-line", x1: left, x2: width - 14, y1: y(value), y2: y(value) }),
       draw("text", { class: "axis", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)),
@@ -92,6 +93,18 @@ function box(times, most) {
     draw("rect", { class: "middle", y: 4, height: 14, rx: 4, ...part(first, third) }),
     draw("rect", { class: "median", y: 1, height: 20, rx: 1.5, x: at(middle), width: 3 }),
   );
+}
+
+/** The axis under the boxes: from 0 to `most` seconds. */
+function axis(most, width) {
+  const marks = ticks(0, most, width < 300 ? 3 : 5)[0].filter((at) => at >= 0);
+  const x = (seconds) => `${(100 * seconds) / most}%`;
+  return draw("svg", { class: "box-axis", width: "100%", height: 26, role: "img", "aria-label": `Scale from 0 to ${span(most)}` },
+    draw("line", { class: "grid-line", x1: 0, x2: "100%", y1: 1, y2: 1 }),
+    marks.map((at) => [
+      draw("line", { class: "grid-line", x1: x(at), x2: x(at), y1: 1, y2: 6 }),
+      draw("text", { class: "axis", x: x(at), y: 20, "text-anchor": at === 0 ? "start" : at > most * 0.92 ? "end" : "middle" }, span(at)),
+    ]));
 }
 
 /** Amounts side by side on one scale: parts are [label, amount, class]. */

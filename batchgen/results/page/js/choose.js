@@ -6,6 +6,8 @@ class Choice {
     this.picks = new Map();
     this.query = "";
     this.sort = "order";
+    this.group = ""; // "" or own:k
+    this.view = "succeeded"; // a kind (see Jobs.kind), or "all"
   }
 
   pick(filter, values) {
@@ -14,7 +16,7 @@ class Choice {
   }
 
   get narrow() {
-    return this.picks.size > 0 || this.query.trim() !== "";
+    return this.view !== "succeeded" || this.picks.size > 0 || this.query.trim() !== "";
   }
 }
 
@@ -31,6 +33,7 @@ const SORTS = {
   prompt: ["Prompt A–Z", (jobs, i) => jobs.text(i).prompt.toLowerCase()],
   job: ["Job id", (jobs, i) => jobs.text(i).job_id],
 };
+const SORTS_OF_A_CLIENT = ["order", "job"];
 
 /** A sort by the user's own column k is named `own:k`. Blank cells come last; numbers go by value. */
 function sortKey(jobs, sort) {
@@ -52,12 +55,14 @@ function compare(a, b) {
 
 /**
  * The places of the jobs that fit, in order. Works a few milliseconds at a time, and gives up with null
- * as soon as `wanted()` says that another choice was made meanwhile.
+ * as soon as `wanted()` says that another choice was made meanwhile. Films come before what is none; with a
+ * group, the jobs of one value stand together, and `heads` are [[place, value and count]].
  */
 async function choose(jobs, choice, marks, wanted) {
   const tests = [];
+  if (choice.view !== "all") tests.push((i) => jobs.kind(i) === choice.view);
   for (const [filter, values] of choice.picks) {
-    if (filter === "mark") tests.push((i) => values.has(marks.of(jobs.text(i).job_id)));
+    if (filter === "mark") tests.push((i) => values.has(marks.of(jobs.text(i)).mark));
     else {
       const names = filter.startsWith("own:") ? jobs.facets[Number(filter.slice(4))] : jobs.named.get(filter);
       const codes = new Set([...values].map((value) => names.known.get(value)));
@@ -82,7 +87,22 @@ async function choose(jobs, choice, marks, wanted) {
     }
   }
   if (keys) found.sort((a, b) => compare(keys[a], keys[b]) || a - b);
-  return found;
+  const rank = (i) => (jobs.film(i) ? 0 : 1);
+  const groups = new Map();
+  const place = choice.group === "" ? -1 : Number(choice.group.slice(4));
+  for (const i of found) {
+    const value = place < 0 ? "" : jobs.text(i).other[place];
+    if (!groups.has(value)) groups.set(value, []);
+    groups.get(value).push(i);
+  }
+  const sorted = [...groups].sort(([a], [b]) => (a === "") - (b === "")); // jobs without a value come last
+  const list = [];
+  const heads = [];
+  for (const [value, some] of sorted) {
+    if (place >= 0) heads.push([list.length, `${value || "(blank)"} · ${number(some.length)}`]);
+    for (const i of some.sort((a, b) => rank(a) - rank(b))) list.push(i);
+  }
+  return { list, heads };
 }
 
 /** How many jobs have each value of a filter: [[value, count]], most first. */

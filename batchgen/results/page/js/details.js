@@ -20,7 +20,7 @@ class Details {
     for (const card of all(".grid .playing")) stopCard(card, this.page);
     this.fill(place);
     if (!this.dialog.open) this.dialog.showModal();
-    one("#stage video")?.play().catch(() => {}); // the error event has said why
+    all("#stage video").at(-1)?.play().catch(() => {}); // the error event has said why
   }
 
   /** The list is another now: the same job is shown, at its new place. */
@@ -50,12 +50,11 @@ class Details {
 
   typed(event) {
     if (event.target.closest("video") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("textarea, input, select")) return;
     const i = this.job;
     if (event.key === "ArrowLeft") this.turn(-1);
     else if (event.key === "ArrowRight") this.turn(1);
-    else if (event.key === "a") this.page.mark(i, "accept");
-    else if (event.key === "r") this.page.mark(i, "reject");
-    else if (event.key === "u") this.page.mark(i, "");
+    else if (MARK_KEYS[event.key] !== undefined) this.page.mark(i, MARK_KEYS[event.key]);
     else return;
     event.preventDefault();
   }
@@ -67,27 +66,51 @@ class Details {
     const text = jobs.text(i);
     const state = jobs.name("state", i);
     const { files, links } = videosOf(text);
-    const stage = one("#stage");
-    stage.replaceChildren(...files.map((file) => player(file, text.prompt || text.job_id)));
-    stage.dataset.tone = stateTone(state);
-    stage.classList.toggle("several", files.length > 1);
-    if (!files.length) {
-      const still = make("span", { class: "still" });
-      fillStill(still, i, text, state, this.page);
-      stage.append(still);
-    }
+    this.stage(i, text, files);
+    const kind = jobs.kind(i);
     const facts = one("#facts");
     facts.dataset.tone = stateTone(state);
+    const { title, id } = jobs.nameOf(text);
+    const words = text.prompt || (title ? "" : wordsOf(text, jobs.name("scene", i)));
+    const said = state === "changed" || kind !== "succeeded" ? make("p", { class: "badge" }, icon(stateIcon(state)), stateLabel(kind === "gone" || kind === "succeeded" ? state : kind)) : "";
     facts.replaceChildren(
       this.head(place, gallery.list.length),
-      make("p", { class: "badge" }, icon(stateIcon(state)), stateLabel(state)),
-      make("h2", { id: "details-title" }, titleOf(text, jobs.name("scene", i))),
-      this.advice(i, text, state) ?? "",
-      this.marks(i),
-      this.table(i, text, files, links),
+      make("div", { class: "called" }, title ? make("p", { class: "name", dir: "auto" }, title, id ? make("span", { class: "id" }, ` ${id}`) : null) : null, said),
+      make("h2", { id: "details-title", dir: "auto" }, words || title),
+      text.now ? make("p", { class: "now" }, "now reads: ", make("span", { dir: "auto" }, text.now)) : "",
+      ...(this.page.about?.(i, text, files, links) ?? [this.own(text)]),
     );
-    fillMarks(facts, text.job_id, this.page.marks);
     facts.scrollTop = 0;
+  }
+
+  /** The films of a job, large; after a retry every version side by side, the newest last. */
+  stage(i, text, files) {
+    const stage = one("#stage");
+    if (this.page.closed) files = [];
+    const takes = (this.page.closed ? [] : text.takes || []).filter((take) => take.paths.map(fileLink).some(Boolean));
+    const films = takes.flatMap((take, k) => take.paths.map(fileLink).filter(Boolean).map((file) => [file, `Version ${k + 1}`, take.prompt]));
+    const label = (k) => (takes.length ? `Version ${takes.length + 1}, the newest` : files.length > 1 ? `${k + 1} of ${files.length}` : "");
+    files.forEach((file, k) => films.push([file, label(k), takes.length ? text.prompt : ""]));
+    stage.classList.toggle("several", films.length > 1);
+    stage.replaceChildren(...films.map(([file, words, prompt]) => {
+      const shown = player(file, words || text.prompt || text.job_id);
+      return words ? make("figure", {}, shown, make("figcaption", {}, make("strong", {}, words), prompt && prompt !== text.prompt ? make("span", { dir: "auto" }, prompt) : null)) : shown;
+    }));
+    if (!films.length) {
+      const still = make("span", { class: "still blank" });
+      fillStill(still, i, text, this.page);
+      stage.append(still);
+    }
+  }
+
+  /** The user's own columns, as far as this page has them. */
+  own(text) {
+    const list = make("dl", { class: "columns" });
+    this.page.meta.other.forEach((name, k) => {
+      if (name !== "prompt" && k !== this.page.jobs.title && text.other[k]) list.append(make("div", {}, make("dt", { dir: "auto" }, name), make("dd", { dir: "auto" }, text.other[k])));
+    });
+    if (text.review_note) list.append(make("div", {}, make("dt", {}, "Note"), make("dd", { dir: "auto" }, text.review_note)));
+    return list;
   }
 
   head(place, count) {
@@ -95,64 +118,11 @@ class Details {
       make("button", { type: "button", class: "round", "aria-label": label, disabled: !gallery(place + step), onclick: () => this.turn(step) }, icon(name));
     const gallery = (next) => next >= 0 && next < count;
     return make("div", { class: "head" },
-      button("left", "Previous job", -1),
+      button("left", "Previous", -1),
       make("span", {}, `${number(place + 1)} of ${number(count)}`),
-      button("right", "Next job", 1),
+      button("right", "Next", 1),
       make("span", { class: "grow" }),
       make("button", { type: "button", class: "round", "aria-label": "Close", autofocus: true, onclick: () => this.dialog.close() }, icon("cross")),
     );
-  }
-
-  advice(i, text, state) {
-    const code = this.page.jobs.name("error_code", i);
-    const step = this.page.advice(code, state);
-    if (!text.error && !step) return null;
-    return make("div", { class: "advice" },
-      text.error ? make("p", { class: "error" }, text.error) : null,
-      step ? make("p", {}, withCode(step)) : null,
-    );
-  }
-
-  marks(i) {
-    const button = (kind, label, name) =>
-      make("button", { type: "button", class: `mark ${kind}`, onclick: () => this.page.mark(i, kind) }, icon(name), label);
-    return make("div", { class: "marks", hidden: !this.page.markable(i) }, button("accept", "Accept", "check"), button("reject", "Reject", "cross"));
-  }
-
-  /** Every column of the job's line in results.csv that is not blank. */
-  table(i, text, files, links) {
-    const { jobs, meta } = this.page;
-    const list = make("dl", { class: "columns" });
-    const add = (name, value) => {
-      if (value === "" || value === null || value === undefined) return;
-      list.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
-    };
-    const amount = (name) => (Number.isFinite(jobs.number(name, i)) ? number(jobs.number(name, i)) : "");
-    const when = (name) => {
-      const seconds = jobs.number(name, i);
-      return Number.isFinite(seconds) ? make("time", { datetime: exact(seconds), title: exact(seconds) }, moment(seconds)) : "";
-    };
-    add("Job", text.job_id);
-    add("Model", jobs.name("model", i));
-    add("Provider", jobs.name("provider", i));
-    add("Scene", jobs.name("scene", i));
-    meta.other.forEach((name, k) => {
-      if (name !== "prompt") add(name, text.other[k]);
-    });
-    add("Task", text.task_id);
-    add("Credits estimated", amount("estimated_credits"));
-    add("Credits charged", amount("charged_credits"));
-    add("Credits refunded", amount("refunded_credits"));
-    add("Attempts", amount("attempts"));
-    add("Submitted", when("submitted_at"));
-    add("Finished", when("finished_at"));
-    add("Time to make", jobs.seconds(i) >= 0 ? span(jobs.seconds(i)) : "");
-    add("Error", jobs.name("error_code", i));
-    files.forEach((file, k) => add(k ? "" : "File", make("a", { href: file, target: "_blank" }, text.video_paths[k])));
-    links.forEach((link, k) => add(k ? "" : "At the service", make("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, link)));
-    add("Kept there until", when("expires_at"));
-    const row = amount("row");
-    add("Manifest", jobs.name("manifest", i) + (row ? `, row ${row}` : ""));
-    return list;
   }
 }

@@ -25,26 +25,6 @@ function draw(tag, attributes = {}, ...children) {
 
 const icon = (name) => draw("svg", { "aria-hidden": "true" }, draw("use", { href: `#i-${name}` }));
 
-const STATES = {
-  succeeded: ["Ready", "good", "check"],
-  running: ["Running", "busy", "wait"],
-  queued: ["Queued", "busy", "wait"],
-  submitted: ["Submitted", "busy", "wait"],
-  submitting: ["Submitting", "busy", "wait"],
-  not_submitted: ["Not submitted", "idle", "wait"],
-  overdue: ["Overdue", "warn", "wait"],
-  in_doubt: ["In doubt", "warn", "alert"],
-  changed: ["Changed", "warn", "alert"],
-  failed: ["Failed", "bad", "cross"],
-  rejected: ["Rejected", "bad", "cross"],
-  cancelled: ["Cancelled", "bad", "cross"],
-  expired: ["Expired", "bad", "cross"],
-  invalid: ["Invalid", "bad", "alert"],
-};
-const stateLabel = (state) => (STATES[state] || [state])[0];
-const stateTone = (state) => (STATES[state] || ["", "idle"])[1];
-const stateIcon = (state) => (STATES[state] || ["", "", "wait"])[2];
-
 const integer = new Intl.NumberFormat("en");
 const number = (value) => (Number.isFinite(value) ? integer.format(value) : "–");
 const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
@@ -77,10 +57,8 @@ function fileLink(path) {
   return parts.map(encodeURIComponent).join("/");
 }
 
-/** Text with `commands` set in code. */
-function withCode(text) {
-  return text.split("`").map((part, place) => (place % 2 ? make("code", {}, part) : part));
-}
+/** How far into a film: 3 -> "0:03". */
+const clock = (seconds) => `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
 
 /** A calm colour that stays with a job: 0 to 359. */
 function hue(text) {

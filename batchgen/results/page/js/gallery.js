@@ -1,7 +1,11 @@
 // The gallery: only the cards in sight exist, so that a hundred thousand jobs scroll like ten.
 
-const GAP = 18;
-const TALLEST = 14_000_000; // pixels; browsers draw no higher elements, so longer lists have pages
+const CAPTION = 46; // pixels under a film: two lines of words
+const LINE = 19;
+const NOW = 2 * LINE; // and two more where the row reads otherwise now
+const HOVER = 140; // milliseconds that the mouse rests on a film before it moves
+
+const MARK_KEYS = { a: "accept", r: "reject", u: "" };
 
 class Gallery {
   constructor(page) {
@@ -11,15 +15,32 @@ class Gallery {
     this.from = 0; // the first job of the page that is shown
     this.at = 0; // where the keyboard is, counted in the list
     this.cards = new Map(); // place in the list -> card
+    this.headings = [];
+    this.heads = [];
+    this.size = "medium";
+    this.plan = null; // where the cards of this page stand (see layout.js)
     this.asleep = 0;
     addEventListener("scroll", () => this.soon(), { passive: true });
     new ResizeObserver(() => this.measure()).observe(this.grid.parentElement);
     this.grid.addEventListener("click", (event) => this.clicked(event));
     this.grid.addEventListener("keydown", (event) => this.typed(event));
+    this.grid.addEventListener("pointerover", (event) => this.hover(event));
+    this.grid.addEventListener("pointerout", (event) => this.hover(event));
+  }
+
+  /** The mouse rests on a film, or leaves it. Who wants less motion gets none. */
+  hover(event) {
+    if (event.pointerType !== "mouse") return;
+    const poster = event.target.closest(".poster");
+    if (!poster || poster.contains(event.relatedTarget)) return;
+    clearTimeout(this.resting);
+    const card = poster.closest(".card");
+    if (event.type === "pointerout") unglance(card);
+    else if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.resting = setTimeout(() => card.isConnected && glance(card, this.page), HOVER);
   }
 
   /** Show these jobs from the top. With `stay`, what is being looked at stays where it is and goes on playing. */
-  show(list, stay = false) {
+  show({ list, heads }, stay = false) {
     const held = stay ? this.held() : null;
     const here = this.list[this.at];
     const kept = new Map();
@@ -30,6 +51,7 @@ class Gallery {
     }
     this.cards = kept;
     this.list = list;
+    this.heads = heads;
     this.at = stay ? Math.max(0, list.indexOf(here)) : 0;
     if (!stay || this.from >= list.length) this.from = 0;
     one("#empty").hidden = list.length > 0;
@@ -50,9 +72,9 @@ class Gallery {
 
   /** Scroll by as much as the list has moved that card. */
   hold({ job, top }) {
-    const place = this.list.indexOf(job) - this.from;
-    if (place < 0 || place >= this.shown) return;
-    const now = this.grid.getBoundingClientRect().top + Math.floor(place / this.across) * (this.high + GAP);
+    const place = this.list.indexOf(job);
+    if (!this.plan.has(place)) return;
+    const now = this.grid.getBoundingClientRect().top + this.plan.at(place).top;
     if (Math.abs(now - top) >= 1) scrollBy(0, now - top);
   }
 
@@ -66,35 +88,59 @@ class Gallery {
     this.cards.clear();
   }
 
-  /** The shape that most of the first jobs have: width divided by height. */
-  ratio() {
-    const counts = new Map();
-    for (const i of this.list.slice(0, 2000)) {
-      const [width, height] = this.page.jobs.name("ratio", i).split(":").map(Number);
-      const shape = width > 0 && height > 0 ? Math.min(16 / 9, Math.max(9 / 16, width / height)) : 16 / 9;
-      counts.set(shape, (counts.get(shape) || 0) + 1);
-    }
-    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 16 / 9;
+  /** What the layout has to know of the job at a place. */
+  item(place) {
+    const { jobs } = this.page;
+    const i = this.list[place];
+    if (!jobs.film(i)) return { tile: true };
+    const shape = jobs.number("shape", i);
+    const now = jobs.name("state", i) === "changed" ? NOW : 0;
+    const caption = (wide) => CAPTION + now + (jobs.title < 0 || wide > 170 ? 0 : wide > 115 ? LINE : 2 * LINE);
+    return { shape: shape > 0 ? Math.min(21 / 9, Math.max(9 / 21, shape)) : 16 / 9, caption };
   }
 
-  /** How wide and high a card is, how many stand side by side, how many fit on one page. */
+  /** Lay the cards out anew: the width, the size or the list is another. */
   measure() {
     const width = this.grid.clientWidth;
     if (!width) return;
-    const shape = this.ratio();
-    const least = shape < 1 ? 164 : 290;
-    this.across = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
-    this.wide = Math.floor((width - GAP * (this.across - 1)) / this.across);
-    const poster = Math.round((this.wide - 2) / shape); // the card has a border of 1 on both sides
-    this.high = poster + 160;
-    this.perPage = Math.max(this.across, Math.floor(TALLEST / (this.high + GAP)) * this.across);
-    this.shown = Math.min(this.perPage, this.list.length - this.from);
-    const rows = Math.ceil(this.shown / this.across);
-    this.grid.style.height = `${Math.max(0, rows * (this.high + GAP) - GAP)}px`;
-    this.grid.style.setProperty("--poster", `${poster}px`);
+    const screen = this.size === "medium" ? innerHeight - Math.max(0, this.grid.getBoundingClientRect().top + scrollY) - 10 : 0;
+    const of = (place) => this.item(place);
+    const plan = (from) => lay(from, this.list.length, width, this.size, from ? 0 : screen, of, this.heads);
+    this.starts = [0];
+    this.plan = plan(0);
+    for (let next = this.plan; next.to < this.list.length && next.to > next.from; ) {
+      this.starts.push(next.to);
+      next = plan(next.to);
+      if (this.from === next.from) this.plan = next;
+    }
+    this.from = this.plan.from;
+    this.shown = this.plan.to - this.from;
+    this.grid.style.height = `${this.plan.height}px`;
     this.pages();
-    for (const [place, card] of this.cards) this.put(card, place);
+    for (const heading of this.headings) heading.remove();
+    this.headings = this.plan.heads.map(({ top, words }) => {
+      const heading = make("li", { class: "group", role: "presentation" }, make("h2", { dir: "auto" }, words));
+      heading.style.transform = `translate(0, ${top}px)`;
+      return heading;
+    });
+    if (this.headings.length < 2000) this.grid.prepend(...this.headings);
+    for (const [place, card] of this.cards) {
+      if (this.plan.has(place)) this.put(card, place);
+      else this.drop(card), this.cards.delete(place);
+    }
     this.draw();
+  }
+
+  /** The number of the first row that ends behind `top`. */
+  rowAt(top) {
+    const { rows } = this.plan;
+    let [low, high] = [0, rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rows[middle].bottom < top) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   soon() {
@@ -106,18 +152,19 @@ class Gallery {
 
   /** Make the cards that are in sight or nearly, and drop the others. */
   draw() {
-    if (!this.grid.clientWidth) return;
+    if (!this.grid.clientWidth || !this.plan) return;
     const top = -this.grid.getBoundingClientRect().top;
-    const step = this.high + GAP;
-    const first = Math.max(0, Math.floor(top / step) - 1) * this.across;
-    const last = Math.min(this.shown, (Math.floor((top + innerHeight) / step) + 2) * this.across);
+    const { rows } = this.plan;
+    const low = Math.max(0, this.rowAt(top) - 1);
+    const high = Math.min(rows.length - 1, this.rowAt(top + innerHeight) + 1);
+    const first = rows[low]?.first ?? 0;
+    const last = rows[high]?.last ?? 0;
     for (const [place, card] of this.cards) {
-      const near = place - this.from >= first && place - this.from < last;
-      if (near || card.contains(document.activeElement)) continue;
+      if ((place >= first && place < last) || card.contains(document.activeElement)) continue;
       this.drop(card);
       this.cards.delete(place);
     }
-    for (let k = first; k < last; k++) if (!this.cards.has(this.from + k)) this.add(this.from + k);
+    for (let place = first; place < last; place++) if (!this.cards.has(place)) this.add(place);
     clearTimeout(this.asleep);
     this.asleep = setTimeout(() => this.look(), 120);
   }
@@ -134,12 +181,12 @@ class Gallery {
   }
 
   put(card, place) {
-    const k = place - this.from;
-    const x = (k % this.across) * (this.wide + GAP);
-    const y = Math.floor(k / this.across) * (this.high + GAP);
-    card.style.width = `${this.wide}px`;
-    card.style.height = `${this.high}px`;
-    card.style.transform = `translate(${x}px, ${y}px)`;
+    const { left, top, wide, film, foot } = this.plan.at(place);
+    const changed = this.page.jobs.name("state", this.list[place]) === "changed";
+    card.style.width = `${wide}px`;
+    card.style.transform = `translate(${left}px, ${top}px)`;
+    card.style.setProperty("--poster", `${film}px`);
+    card.style.setProperty("--lines", Math.max(2, Math.floor((foot - (changed ? NOW : 0) - CAPTION) / LINE) + 2));
     card.dataset.place = place;
     card.setAttribute("aria-posinset", place + 1);
     card.setAttribute("aria-setsize", this.list.length);
@@ -167,12 +214,12 @@ class Gallery {
 
   pages() {
     const nav = one("#pages");
-    const count = Math.ceil(this.list.length / this.perPage);
+    const count = this.starts.length;
     nav.hidden = count < 2;
     if (nav.hidden) return;
-    const now = Math.floor(this.from / this.perPage);
+    const now = this.starts.indexOf(this.from);
     const turn = (to) => () => {
-      this.from = to * this.perPage;
+      this.from = this.starts[to];
       this.at = this.from;
       this.forget();
       this.measure();
@@ -192,27 +239,37 @@ class Gallery {
     this.here(place);
     const mark = event.target.closest(".mark");
     if (mark) this.page.mark(this.list[place], mark.classList.contains("accept") ? "accept" : "reject");
+    else if (card.classList.contains("tile")) this.page.details.open(place);
     else if (event.target.closest(".poster") && !one(".play", card).hidden) playCard(card, this.page);
-    else if (event.target.closest(".prompt, .poster, .why")) this.page.details.open(place);
+    else if (event.target.closest(".prompt, .poster, .now")) this.page.details.open(place);
   }
 
   typed(event) {
     if (event.target.closest("video, a") || event.ctrlKey || event.metaKey || event.altKey) return;
     const onButton = event.target.closest("button");
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.across, ArrowDown: this.across }[event.key];
     const card = event.target.closest(".card");
     const place = card ? Number(card.dataset.place) : this.at;
-    if (step) this.go(card ? place + step : place);
+    const to = { ArrowLeft: () => place - 1, ArrowRight: () => place + 1, ArrowUp: () => this.over(place, -1), ArrowDown: () => this.over(place, 1) }[event.key];
+    if (to) this.go(card ? to() : place);
     else if (event.key === "Home") this.go(this.from);
     else if (event.key === "End") this.go(this.from + this.shown - 1);
     else if (!card) return;
     else if (event.key === " " && !onButton) playCard(card, this.page);
     else if (event.key === "Enter" && !onButton) this.page.details.open(place);
-    else if (event.key === "a") this.page.mark(this.list[place], "accept");
-    else if (event.key === "r") this.page.mark(this.list[place], "reject");
-    else if (event.key === "u") this.page.mark(this.list[place], "");
+    else if (MARK_KEYS[event.key] !== undefined) this.page.mark(this.list[place], MARK_KEYS[event.key]);
     else return;
     event.preventDefault();
+  }
+
+  /** The card in the row above (-1) or below (1) that stands nearest. */
+  over(place, step) {
+    const { rows } = this.plan;
+    const row = rows[rows.findIndex(({ first, last }) => place >= first && place < last) + step];
+    if (!row) return place;
+    const middle = (k) => this.plan.at(k).left + this.plan.at(k).wide / 2;
+    let best = row.first;
+    for (let k = row.first; k < row.last; k++) if (Math.abs(middle(k) - middle(place)) < Math.abs(middle(best) - middle(place))) best = k;
+    return best;
   }
 
   /** The keyboard is at this card now. */
@@ -230,10 +287,11 @@ class Gallery {
     if (to < 0 || !this.list.length) return;
     this.here(to);
     const grid = this.grid.getBoundingClientRect();
-    const top = grid.top + Math.floor((to - this.from) / this.across) * (this.high + GAP);
+    const row = this.plan.rows.find(({ first, last }) => to >= first && to < last);
+    const [top, bottom] = [grid.top + row.top, grid.top + row.bottom];
     const bar = one("#bar").getBoundingClientRect().bottom + 8;
-    if (top < bar) scrollBy(0, top - bar);
-    else if (top + this.high > innerHeight - 8) scrollBy(0, top + this.high - innerHeight + 8);
+    if (top < bar || bottom - top > innerHeight - bar) scrollBy(0, top - bar);
+    else if (bottom > innerHeight - 8) scrollBy(0, bottom - innerHeight + 8);
     this.draw();
     const card = this.cards.get(to) || this.add(to);
     card.tabIndex = 0;

@@ -33,7 +33,7 @@ class Posters {
         this.working--;
         if (canvas) {
           this.stills.set(address, canvas);
-          if (this.stills.size > 200) this.stills.delete(this.stills.keys().next().value);
+          if (this.stills.size > 160) this.stills.delete(this.stills.keys().next().value);
         }
         done(canvas);
         this.next();
@@ -66,10 +66,10 @@ class Posters {
   }
 }
 
-/** The frame that a video shows, 480 pixels wide at most. */
+/** The frame that a video shows, 720 pixels wide at most. */
 function still(video) {
   if (!video.videoWidth) return null;
-  const scale = Math.min(1, 480 / video.videoWidth);
+  const scale = Math.min(1, 720 / video.videoWidth);
   const canvas = make("canvas", {
     width: Math.round(video.videoWidth * scale),
     height: Math.round(video.videoHeight * scale),

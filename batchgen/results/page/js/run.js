@@ -3,7 +3,8 @@
 function runReport(page, root) {
   const { jobs } = page;
   const width = Math.max(280, root.clientWidth - (innerWidth < 700 ? 36 : 52));
-  const panels = [troublePanel(page), durationPanel(jobs), creditsPanel(page), factsPanel(page.meta, jobs)];
+  const half = root.clientWidth > 900 ? (root.clientWidth - 18) / 2 - 54 : width;
+  const panels = [troublePanel(page), durationPanel(jobs, half), creditsPanel(page), factsPanel(page.meta, jobs)];
   root.replaceChildren(timelinePanel(jobs, width), make("div", { class: "flow" }, panels));
 }
 
@@ -16,12 +17,13 @@ function creditsPanel({ jobs, meta }) {
   const spent = charged - refunded;
   const most = Math.max(estimated, charged + reserved + doubt, cap ?? 0, 1);
   const saved = estimated - spent;
-  const against = saved === 0 ? "exactly what was planned" : `${plural(Math.abs(saved), "credit")} ${saved > 0 ? "less" : "more"} than planned`;
-  const lead = refunded ? `${number(charged)} charged, ${number(refunded)} refunded: ${against}.` : `${plural(charged, "credit")} charged: ${against}.`;
+  const unit = meta.unit === "usd" ? "USD" : "credits";
+  const against = saved === 0 ? "exactly what was planned" : saved > 0 ? `${number(saved)} less than planned` : `${number(estimated)} planned and ${number(-saved)} for buying again`;
+  const lead = refunded ? `${number(charged)} ${unit} charged, ${number(refunded)} refunded: ${against}.` : `${number(charged)} ${unit} charged: ${against}.`;
   const row = (label, amount, parts, mark = null) =>
     make("div", { class: "bar-row" }, make("span", {}, label), bar(parts, most, mark), make("strong", {}, number(amount)));
   const legend = [["charged", "Charged", charged], ["refunded", "Refunded", refunded], ["reserved", "Reserved", reserved], ["doubt", "In doubt", doubt]];
-  return panel("Credits", lead,
+  return panel(meta.unit === "usd" ? "Dollars" : "Credits", lead,
     row("Planned", estimated, [["Planned", estimated, "planned"]]),
     row("Actual", charged + reserved + doubt, [["Charged", spent, "charged"], ["Refunded", refunded, "refunded"], ["Reserved", reserved, "reserved"], ["In doubt", doubt, "doubt"]], cap),
     make("ul", { class: "legend" },
@@ -29,14 +31,17 @@ function creditsPanel({ jobs, meta }) {
       cap === null ? null : make("li", { "data-kind": "cap" }, `Cap ${number(cap)}`)),
     table(["Scene", "Jobs", "Planned", "Charged", "Refunded"], sums(jobs, "scene")),
     table(["Model", "Jobs", "Planned", "Charged", "Refunded"], sums(jobs, "model")),
+    jobs.facets.map((names, k) => [meta.other[meta.facets[k]], names]).filter(([name, names]) => names.values.length > 1 && !name.startsWith("options.")).slice(0, 4)
+      .map(([name, names]) => table([name, "Jobs", "Planned", "Charged", "Refunded"], sums(jobs, names))),
   );
 }
 
 /** [name, jobs, planned, charged, refunded] for each value of a name. */
 function sums(jobs, column) {
+  const names = typeof column === "string" ? jobs.named.get(column) : column;
   const rows = new Map();
   for (let i = 0; i < jobs.size; i++) {
-    const name = jobs.name(column, i);
+    const name = names.of(i);
     if (!name) continue;
     if (!rows.has(name)) rows.set(name, [name, 0, 0, 0, 0]);
     const row = rows.get(name);
@@ -67,11 +72,11 @@ function troublePanel(page) {
   const sorted = [...groups.values()].sort((a, b) => b.count - a.count).slice(0, 50);
   const item = ({ state, code, count, first }) => {
     const step = page.advice(code, state);
-    const show = () => page.showOnly({ state: [state], ...(code ? { error_code: [code] } : {}) });
+    const show = () => page.showOnly({ state: [state], ...(code ? { error_code: [code] } : {}) }, "all");
     return make("li", { "data-tone": stateTone(state) },
       make("p", { class: "what" }, make("strong", {}, number(count)), make("span", { class: "badge" }, icon(stateIcon(state)), stateLabel(state)), code ? make("code", {}, code) : null,
         make("button", { type: "button", class: "link", onclick: show, "aria-label": `Show ${plural(count, "job")}: ${stateLabel(state)} ${code}` }, "Show")),
-      make("p", {}, jobs.text(first).error || null),
+      make("p", { dir: "auto" }, jobs.text(first).error || null),
       step ? make("p", { class: "step" }, withCode(step)) : null);
   };
   if (!sorted.length) return panel("What needs attention", "Nothing: no job failed, and none waits for a decision.");
@@ -80,22 +85,27 @@ function troublePanel(page) {
 
 function timelinePanel(jobs, width) {
   const chart = timeline(jobs, width);
-  if (!chart) return panel("Submitted and finished", "Nothing has been submitted yet.");
+  if (typeof chart === "string") return panel("Submitted and finished", chart);
   return panel("Submitted and finished", null,
     make("ul", { class: "legend" }, make("li", { "data-kind": "submitted" }, "Submitted"), make("li", { "data-kind": "finished" }, "Finished"), make("li", { "data-kind": "between" }, "Under way between the two")),
     chart);
 }
 
-function durationPanel(jobs) {
-  const models = durations(jobs);
+/** Model by model from the fastest to the slowest tenth, on one axis; a model with few videos in a sentence. */
+function durationPanel(jobs, width) {
+  const models = durations(jobs).slice(0, 20);
   if (!models.length) return null;
-  const most = Math.max(...models.map(([, times]) => quantile(times, 0.9))) * 1.04 || 1;
-  const row = ([model, times]) =>
-    make("div", { class: "how-long" },
+  const drawn = models.filter(([, times]) => times.length >= 5);
+  const most = Math.max(...drawn.map(([, times]) => quantile(times, 0.9)), 1) * 1.04;
+  const row = ([model, times]) => {
+    const many = times.length >= 5;
+    const words = many ? `half of them within ${span(quantile(times, 0.5))}, nine of ten within ${span(quantile(times, 0.9))}` : `took ${[...new Set(times.map(span))].join(", ")}`;
+    return make("div", { class: "how-long" },
       make("p", {}, make("strong", {}, model || "No model"), ` ${plural(times.length, "video")}`),
-      box(times, most),
-      make("p", { class: "quiet-text" }, `median ${span(quantile(times, 0.5))}, nine of ten within ${span(quantile(times, 0.9))}`));
-  return panel("How long videos took", "From submission to the finished video.", models.slice(0, 20).map(row));
+      many ? box(times, most) : null,
+      make("p", { class: "quiet-text" }, words));
+  };
+  return panel("How long videos took", "From submission to the finished video.", models.map(row), drawn.length ? axis(most, width) : null);
 }
 
 function factsPanel(meta, jobs) {

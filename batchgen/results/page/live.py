@@ -1,7 +1,7 @@
 """The page while a run goes on: the same page from a server on 127.0.0.1, read-only, and what changes in it.
 
     GET /TOKEN/                 the page, with all jobs so far
-    GET /TOKEN/data?since=N     the jobs that changed behind change number N, the summary, and whether that was the end
+    GET /TOKEN/data?since=N     the jobs that changed behind change number N, the summary, whether it ended
     GET /TOKEN/videos/...       the files, with Range
 
 It shows prompts, and other people may work on this machine: TOKEN is drawn anew for each run, and without it

@@ -117,6 +117,7 @@ def _confirm(question: str) -> bool:
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
 @shared.setting("grace", "TIME")
+@shared.setting("metrics_file", "FILE")
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted.")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--dry-run", is_flag=True, help="Show the price and stop.")
@@ -167,6 +168,7 @@ def retry_command(out: Path, **flags: Any) -> int:
 @shared.setting("poll_rate", "R")
 @shared.setting("deadline", "TIME")
 @shared.setting("grace", "TIME")
+@shared.setting("metrics_file", "FILE")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--watch", is_flag=True, help="Serve the page of videos meanwhile, on this machine only.")
 @shared.as_json

@@ -39,6 +39,7 @@ from batchgen.errors import Exit, system_says_no
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted; `collect` fetches the videos later.")
 @shared.setting("deadline", "TIME")
 @shared.setting("grace", "TIME")
+@shared.setting("metrics_file", "FILE")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--watch", is_flag=True, help="Serve the page of videos while the run goes on, on this machine only.")
 @shared.as_json

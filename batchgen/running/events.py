@@ -1,6 +1,7 @@
 """events.jsonl: one line an event, as it happens. For people who watch and programs that follow.
 
-Each line is a JSON object with `at` (seconds since 1970) and `event`; the other fields are in docs/use/results.md.
+Each line is a JSON object with `at` (seconds since 1970), `event` and `run_id` (a run's own name); the others
+are in docs/use/results.md.
 The file is a convenience: everything that counts is in the ledger.
 """
 
@@ -20,7 +21,8 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 class Events:
     """Appends to OUT/events.jsonl; a disk that refuses never stops a run."""
 
-    def __init__(self, out: Path, keep: bool = False) -> None:
+    def __init__(self, out: Path, keep: bool = False, run_id: str = "") -> None:
+        self._run_id = run_id
         #: What happened since it was handed over last; nothing is kept where nobody hears.
         self._heard: deque[dict[str, Any]] | None = deque() if keep else None
         self._file: TextIO | None = None
@@ -34,7 +36,7 @@ class Events:
 
     def __call__(self, name: str, fields: dict[str, Any]) -> None:
         kept = {key: value for key, value in fields.items() if value not in ("", None)}
-        event = {"at": round(time.time(), 3), "event": name, **kept}
+        event = {"at": round(time.time(), 3), "event": name, "run_id": self._run_id, **kept}
         if self._heard is not None:
             self._heard.append(event)
         if self._file is None:

@@ -1,6 +1,7 @@
 """From manifests to videos: read, plan, ask, submit, collect, write down. The only module that knows them all."""
 
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from batchgen.running.caller import Caller
 from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.environment import KEY_VARIABLE, key_from_environment
 from batchgen.running.events import Events
+from batchgen.running.metrics import MetricsFile
 from batchgen.running.outputs import write_report_html, write_results_csv
 from batchgen.running.place import check_resumes, out_for
 from batchgen.running.progress import Progress
@@ -142,7 +144,10 @@ class OpenRun:
     def work(self) -> None:
         """Drive the stations. Raises LedgerWriteError when the ledger's folder went away meanwhile."""
         ledger, options = self.ledger, self._options
-        events = Events(ledger.out, options.hear is not None)
+        run_id = uuid.uuid4().hex
+        self._metrics = MetricsFile(self._config.metrics_file, ledger.out, run_id, ledger.clock)
+        self._metrics.begin()
+        events = Events(ledger.out, options.hear is not None, run_id)
         try:
             board = Board(emit=events, flush=events.flush)
             board.states.update(ledger.read(views.job_states))
@@ -153,6 +158,7 @@ class OpenRun:
 
                 def look() -> None:
                     progress.show()
+                    self._metrics.keep()
                     events.hand_over(options.hear)
 
                 grace = self._config.post_timeout if self._config.grace is None else self._config.grace
@@ -166,6 +172,7 @@ class OpenRun:
                 events.hand_over(options.hear)
         finally:
             events.close()
+            self._metrics.end()
         lost = ledger.astray()
         if lost is not None and lost.code == "ledger_gone":
             raise lost  # nothing can be summed up from a folder that is gone

@@ -24,7 +24,7 @@ FILE = "batchgen.toml"
 DEFAULT_BASE_URL = "https://sseedance.com"
 #: What a folder's own file may never decide: it may have come from somebody else, and each of these spends money or
 #: sends the key where nobody looks.
-NOT_FROM_A_FOLDER = ("idempotent", "trust_refunds", "plain_http", "yes", "on_end")
+NOT_FROM_A_FOLDER = ("metrics_file", "idempotent", "trust_refunds", "plain_http", "yes", "on_end")
 
 
 def seconds(text: object) -> float:
@@ -62,6 +62,12 @@ def _positive(text: object) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", str(text).strip()) or int(str(text)) < 1:
         raise ValueError("a whole number from 1 upward")
     return int(str(text))
+
+
+def _path(text: object) -> Path:
+    if not str(text).strip():
+        raise ValueError("the name of a file")
+    return Path(str(text))
 
 
 def _bool(text: object) -> bool:
@@ -115,6 +121,7 @@ SETTINGS: Mapping[str, Setting] = {
     "grace": Setting(
         seconds, None, "how long a run that is stopped waits for open submissions, e.g. 8s (default: post_timeout)"
     ),
+    "metrics_file": Setting(_path, None, "a file for Prometheus, written every 5 s and at the end"),
     "idempotent": Setting(_bool, False, "the service is known to honour Idempotency-Key"),
     "trust_refunds": Setting(_bool, False, "a failed task counts as refunded although no answer says so"),
     "downloads": Setting(_positive, 8, "videos downloaded in parallel"),
@@ -137,6 +144,7 @@ class Config:
     post_timeout: float = 120.0
     #: None: as long as a submission may take.
     grace: float | None = None
+    metrics_file: Path | None = None
     idempotent: bool = False
     trust_refunds: bool = False
     downloads: int = 8

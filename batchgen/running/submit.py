@@ -122,6 +122,7 @@ class Submitter:
             code=outcome.code,
             message=outcome.message,
             http_status=outcome.status,
+            credits=_charged(attempt, outcome),
         )
         job = replace(job, attempts=job.attempts + 1)
         return job if self._lessons.learn(job, attempt, outcome, ticket) else None
@@ -168,3 +169,10 @@ class Submitter:
             return None
         self._lessons.heard_again(answer, ticket)
         return answer
+
+
+def _charged(attempt: Attempt, outcome: Outcome) -> int | None:
+    """What an accepted attempt costs: what the answer states, else the price that was reserved."""
+    if outcome.kind is not OutcomeKind.ACCEPTED:
+        return None
+    return attempt.price if outcome.charged_credits is None else outcome.charged_credits

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchgen.check import lacking
 from batchgen.check.bulk.decide import Bulk
 from batchgen.check.identity import Identities
 from batchgen.check.tally import Group, Tally
 from batchgen.check.verdict import Verdict
-from batchgen.job import REQUEST_KEYS, Problem
+from batchgen.job import REQUEST_KEYS, Problem, Row
 from batchgen.manifest import Manifest, ReadOptions
 
 #: Lists of problems and warnings stop here; their totals don't.
@@ -99,6 +100,7 @@ class Findings:
         self._notes: dict[str, None] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
+        self._lacking: dict[str, tuple[int, Row]] = {}
 
     def add_bulk(self, bulk: Bulk) -> None:
         """Rows that were decided by the column."""
@@ -110,6 +112,9 @@ class Findings:
         self._warnings.add(verdict.warnings)
         if verdict.request is None:
             self._invalid += 1
+            for key in verdict.lacking:
+                rows, first = self._lacking.get(key, (0, verdict.row))
+                self._lacking[key] = (rows + 1, first)
             return
         self._tally.add(verdict.request, verdict.row, verdict.price)
         if verdict.same_as is not None:
@@ -120,7 +125,10 @@ class Findings:
         """What is to say of a file as a whole, once all of its rows were added."""
         if empty and not manifest.problems:
             manifest.problems.append(_no_rows(manifest))
-        self._problems.add_before_rows(manifest.problems)
+        explained = [lacking.explained(problem, self._lacking) for problem in manifest.problems]
+        columns_lacking = lacking.problems(manifest, self._lacking)
+        self._lacking = {}
+        self._problems.add_before_rows([*explained, *columns_lacking])
         self._file_problems += len(manifest.problems)
         self._warnings.add_before_rows(manifest.warnings)
         self._notes.update(dict.fromkeys(manifest.notes))

@@ -20,7 +20,7 @@ from batchgen.check.survey import Paths, ReadOptions, Survey, survey, verdicts
 from batchgen.check.verdict import Verdict
 from batchgen.errors import UsageError
 from batchgen.files import whole_file
-from batchgen.job import Row
+from batchgen.job import Problem, Row
 from batchgen.manifest import Unreadable, sniff
 from batchgen.manifest.csv import Sheet
 from batchgen.results.export.xlsx import write_text_sheet
@@ -55,8 +55,9 @@ def write_fix(
     prices = prices or PriceTable.load()
     surveyed = surveyed or survey(paths, options, prices, knows=knows)
     header = _columns(surveyed)
+    said: set[str] = set()
     rows = (
-        _record(verdict, header)
+        _record(verdict, header, said)
         for verdict in verdicts(paths, options, prices, knows, surveyed)
         if verdict.request is None
     )
@@ -99,9 +100,9 @@ def _delimiter(paths: Paths, options: ReadOptions) -> str:
     return ","
 
 
-def _record(verdict: Verdict, header: list[str]) -> list[str]:
+def _record(verdict: Verdict, header: list[str], said: set[str]) -> list[str]:
     cells = _cells(verdict)
-    return [*(cells.get(name, "") for name in header[:-1]), reasons(verdict)]
+    return [*(cells.get(name, "") for name in header[:-1]), reasons(verdict, said)]
 
 
 def _cells(verdict: Verdict) -> dict[str, str]:
@@ -123,11 +124,15 @@ def _columns(surveyed: Survey) -> list[str]:
     return [*(name for name in _FIRST if name not in names), *names, *unnamed, "problem"]
 
 
-def reasons(verdict: Verdict) -> str:
-    """Everything that is wrong with a row, in one cell."""
-    return " ".join(_reason(verdict))
+def reasons(verdict: Verdict, said: set[str] | None = None) -> str:
+    """Everything that is wrong with a row, in one cell; of the whole file only what is not `said` yet."""
+    said = set() if said is None else said
+    found = [_reason(problem) for problem in verdict.problems]
+    whole = [_reason(problem) for problem in verdict.file_problems]
+    new = [reason for reason in whole if reason not in said]
+    said.update(new)
+    return " ".join([*new, *found]) or "See the first row: that is wrong with the whole file."
 
 
-def _reason(verdict: Verdict) -> Iterator[str]:
-    for problem in (*verdict.file_problems, *verdict.problems):
-        yield f"{sentence(problem)} {problem.hint}".strip()
+def _reason(problem: Problem) -> str:
+    return f"{sentence(problem)} {problem.hint}".strip()

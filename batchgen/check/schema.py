@@ -100,7 +100,7 @@ def explain(row: Row) -> list[Problem]:
 def _stray(row: Row) -> Problem | None:
     """A total, a heading, a note, the header once more: one sentence for a row that was never meant as a job."""
     if all(row.values.get(key) == key for key in ("provider", "model", "scene")):
-        return at(row, "provider", "stray_row", "The row repeats the header.", "Delete it.")
+        return at(row, "provider", "stray_row", "The header stands here again.", "Delete the line.")
     if row.values.keys() - {"id", "options"}:
         return None
     said = next((text for text in (row.text("id"), *row.cells.values()) if text.strip()), "")

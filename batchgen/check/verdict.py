@@ -1,23 +1,26 @@
 """One entry -> Verdict: a request with its price, or everything that is wrong; and what is worth a warning."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.check.identity import Name
+from batchgen.check.made import made_already
 from batchgen.check.oddities import wrong_address, wrong_text
 from batchgen.check.prices import PriceTable
 from batchgen.check.schema import at, check, request_of
 from batchgen.check.warnings import cautions
 from batchgen.job import InvalidRow, Job, Problem, Row, fingerprint
 from batchgen.manifest import Entry, Manifest
+from batchgen.manifest.entry import shown
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is decided about one row. `request` is None when it can't become a job.
 
-    `problems` are the row's own; `file_problems` those of its manifest, which make every row of it invalid.
+    `problems` are the row's own; `file_problems` those of its manifest. `lacking` are inputs that the row needs and
+    for which its table has no column at all: that is said once for the file.
     """
 
     row: Row
@@ -28,6 +31,7 @@ class Verdict:
     file_problems: tuple[Problem, ...] = ()
     job_id: str = ""
     same_as: tuple[str, int, int | None] | None = None
+    lacking: tuple[str, ...] = ()
 
     def named(self, name: Name) -> "Verdict":
         """With its job id; refused when another row has that id already."""
@@ -56,7 +60,15 @@ class Verdict:
     ) -> "Verdict":
         """Named; written out because dataclasses.replace is four times slower, and every row passes here."""
         return Verdict(
-            self.row, request, self.price, problems, warnings, self.file_problems, name.job_id, name.same_as
+            self.row,
+            request,
+            self.price,
+            problems,
+            warnings,
+            self.file_problems,
+            name.job_id,
+            name.same_as,
+            self.lacking,
         )
 
     def job(self) -> Job | InvalidRow:
@@ -93,13 +105,14 @@ def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[
     row = entry.row
     problems = list(entry.problems)
     unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
-    off = any(problem.code == "commented_row" for problem in problems)
+    off = any(problem.code in ("commented_row", "stray_row") for problem in problems)
     found = () if unread or off else check(row)
     if broken := tuple(_broken(row)):
         columns = {problem.column for problem in broken}
         found = (*broken, *(problem for problem in found if problem.column not in columns))
+    lacking = tuple(problem for problem in found if _lacks_column(problem, manifest))
     if found:
-        said = {problem.column for problem in problems}
+        said = {problem.column for problem in (*problems, *lacking)}
         problems.extend(
             problem
             for problem in found
@@ -110,10 +123,36 @@ def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[
         problems.append(_paid_elsewhere(row))
     whole = tuple(manifest.problems)
     if problems or whole or found:
-        return Verdict(row, None, 0, tuple(problems), entry.warnings, whole)
+        keys = tuple(str(problem.column) for problem in lacking)
+        whole += tuple(_no_column(problem) for problem in lacking)
+        return Verdict(row, None, 0, tuple(problems), entry.warnings, whole, lacking=keys)
     request = request_of(row.values)
     price = prices.price(request["provider"], request["model"], request["scene"])
-    return Verdict(row, request, price, (), (*entry.warnings, *cautions(row, request)))
+    warnings = (*entry.warnings, *_made_already(row, request, price), *cautions(row, request))
+    return Verdict(row, request, price, (), warnings)
+
+
+def _lacks_column(problem: Problem, manifest: Manifest) -> bool:
+    """Whether a row of a table is blank where there is no column."""
+    missing = problem.code in ("missing_prompt", "missing_image_input", "missing_video_input")
+    return missing and bool(manifest.order) and problem.column not in manifest.order
+
+
+def _no_column(problem: Problem) -> Problem:
+    message = f'The column "{problem.column}" is missing, and the row needs it.'
+    return replace(problem, row=None, line=None, cell=None, message=message)
+
+
+def _made_already(row: Row, request: dict[str, Any], price: int) -> Iterator[Problem]:
+    """A row that says that its video is there; a result that was fed back is known by its task."""
+    if row.task_id or row.unsettled or not row.cells:
+        return
+    film_is_input = request["scene"] == "video-to-video" and not row.cells.get("video_input")
+    if found := made_already(row.cells, film_is_input=film_is_input):
+        column, text = found
+        message = f"{column} says {shown(text)}: made already? It is made again for {price} credits."
+        hint = "Delete the row, or choose the others with --select, if it is not to be bought."
+        yield at(row, column, "made_already", message, hint)
 
 
 def _broken(row: Row) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from batchgen.job import Problem, Row, unsettled
@@ -12,6 +13,14 @@ from batchgen.results.formula import unguard
 
 #: What a column of one's own may start with: #1, #ff8800.
 _COLOUR_OR_NUMBER = re.compile("#(?:[0-9]+|[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+
+_NUMBER = re.compile(
+    r"[\s(]*[-+]?\s*[^\w\s]{0,3}\s*[0-9](?:[0-9.,'\u2019\u00a0\u202f ]*[0-9])?[\s)]*"
+    r"(?:%|[^\w\s]|[A-Za-z]{3})?[\s)]*"
+    r"|\s*(?i:true|false|wahr|falsch|vrai|faux|verdadero|falso|vero)\s*"
+)
+#: What pandas writes into a first column without a name: the number of the row.
+_COUNT = re.compile(r"\s*[0-9]{1,18}(?:\.0)?\s*")
 
 At = tuple[int, int | None, int]  # row, line, spreadsheet row
 
@@ -31,6 +40,10 @@ class Places(Mapping[str, tuple[str, str | None]]):
                 column.kind == "option" and f"options.{column.key}" == key
             ):
                 return column.header, cell_name(column.index, self._record)
+        if own := next((c for c in self._header.columns if c.kind == "own" and c.key == key), None):
+            return own.header, cell_name(own.index, self._record)
+        if key == "video_input" and (film := next((c for c in self._header.columns if c.is_film), None)):
+            return film.header, cell_name(film.index, self._record)
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
@@ -58,6 +71,10 @@ class Cells:
         self._inputs = [c for c in columns if c.kind == "key" and c.key in inputs]
         self._options = [c for c in columns if c.kind == "key" and c.key == "options"]
         self._options += [c for c in columns if c.kind == "option"]
+        self._own = [c.index for c in columns if c.kind == "own"]
+        self._others = [c.index for c in columns if c.kind not in ("own", "ignored")]
+        self._skipped: int | None = None
+        self._films = [c for c in columns if c.is_film]
         self._ratios = frozenset(c.index for c in columns if c.is_ratio)
         self._blank = [c for c in columns if c.kind == "blank"]
         self._cells = [
@@ -69,6 +86,35 @@ class Cells:
 
         places = {c.header: c.index for c in columns if c.kind == "told"}
         self._told = [places.get(name) for name in TOLD]
+
+    def is_no_row(self, line: int | None, record: int, cells: Sequence[str]) -> bool:
+        """Whether a record is skipped: nothing stands in it, or only what a formula that was filled down leaves.
+
+        The latter are counted in one warning.
+        """
+        if is_blank(cells):
+            return True
+        if not self._own or any(not words.is_blank(cells[at]) for at in self._others if at < len(cells)):
+            return False
+        filled = [at for at in self._own if at < len(cells) and not words.is_blank(cells[at])]
+        if len(cells) > self.width or not filled or not all(_is_number(cells[at]) for at in filled):
+            return False
+        self._skip(line, record, filled[0])
+        return True
+
+    def _skip(self, line: int | None, record: int, index: int) -> None:
+        """One more row that holds only numbers."""
+        warnings = self._manifest.warnings
+        if self._skipped is None:
+            self._skipped, self._skips = len(warnings), 0
+            hint = "They come from a formula that was filled down. Nothing is made of them."
+            column = self._header.columns[index].header
+            place = (self._name, None, line, column, cell_name(index, record))
+            warnings.append(Problem(*place, "skipped_rows", "", hint))
+        self._skips += 1
+        rows = "1 row holds" if self._skips == 1 else f"{self._skips:,} rows hold"
+        message = f"{rows} only numbers in your own columns and {'is' if self._skips == 1 else 'are'} skipped."
+        warnings[self._skipped] = replace(warnings[self._skipped], message=message)
 
     def entry(self, number: int, line: int | None, record: int, cells: Sequence[str]) -> Entry:
         """`number` counts data rows, `line` is the physical line, `record` the spreadsheet's row."""
@@ -90,8 +136,10 @@ class Cells:
             text = cells[column.index]
             if not words.is_blank(text):
                 self._read(column, text, found, problems, (number, line, record))
+        if self._films and found.get("scene") == "video-to-video" and "video_input" not in found:
+            self._film(cells, found, problems, (number, line, record))
         self._oddities(cells, problems, (number, line, record))
-        self._comment(cells, problems, (number, line, record))
+        self._no_job(cells, problems, (number, line, record))
         row = Row(
             manifest=self._name,
             number=number,
@@ -126,10 +174,20 @@ class Cells:
         except values.BadValue as bad:
             problems.append(self._problem(at, column.index, bad.code, bad.message, bad.hint))
 
+    def _film(self, cells: Sequence[str], found: dict[str, Any], problems: list[Problem], at: At) -> None:
+        """The input of a row that needs a film and has it in a column of another name."""
+        for column in self._films:
+            if not words.is_blank(cells[column.index]):
+                self._read(replace(column, kind="key", key="video_input"), cells[column.index], found, problems, at)
+                note = f'The column "{column.header}" is read as "video_input" where a row has no other.'
+                if note not in self._manifest.notes:
+                    self._manifest.notes.append(note)
+                return
+
     def _oddities(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
         """Text under no header, and NUL characters, are said rather than dropped."""
         for column in self._blank:
-            if cells[column.index].strip():
+            if cells[column.index].strip() and not (column.index == 0 and _COUNT.fullmatch(cells[0])):
                 message = f"{shown(cells[column.index])} stands in a column without a name."
                 hint = "Give the column a name in the first line, or clear the cell."
                 problems.append(self._problem(at, column.index, "missing_header", message, hint))
@@ -137,8 +195,13 @@ class Cells:
             index = next(index for index, cell in enumerate(cells) if "\0" in cell)
             problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", values.NUL_HINT))
 
-    def _comment(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
-        """A row that somebody switched off as in a program: a table has no comments, so it would be bought."""
+    def _no_job(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
+        """A row that is none: the header once more, or one that somebody switched off as in a program."""
+        named = [c for c in self._keys if c.key in REQUIRED]
+        if named and all(cells[c.index].strip() == c.header for c in named):
+            message, hint = "The header stands here again.", "Delete the line: two files were put together."
+            problems.append(self._problem(at, named[0].index, "stray_row", message, hint))
+            return
         index = next((index for index, cell in enumerate(cells) if not words.is_blank(cell)), -1)
         if index < 0 or not (mark := words.comment_mark(cells[index])):
             return
@@ -155,6 +218,8 @@ class Cells:
     def _unnamed(self, cells: Sequence[str]) -> tuple[str, ...]:
         """The texts under no header, and behind the last one."""
         beside = [cells[column.index] for column in self._blank if column.index < len(cells)]
+        if self._blank and self._blank[0].index == 0 and _COUNT.fullmatch(cells[0]):
+            del beside[0]
         return tuple(text for text in (*beside, *cells[self.width :]) if text.strip())
 
     def _fitted(
@@ -189,6 +254,11 @@ class Cells:
         number, line, record = at
         header = self._header.columns[index].header if index < self.width else None
         return Problem(self._name, number, line, header, cell_name(index, record), code, message, hint)
+
+
+def _is_number(text: str) -> bool:
+    """What a formula gives where there is nothing to work out: 0, $0.00, FALSE, #N/A."""
+    return (len(text) <= 40 and _NUMBER.fullmatch(text) is not None) or words.is_error(text)
 
 
 def is_blank(cells: Sequence[str]) -> bool:

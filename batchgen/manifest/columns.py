@@ -1,31 +1,30 @@
 """The header of a table: which column is what, which are the user's own, and which are nearly known ones."""
 
-import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
-from batchgen.job import REQUEST_KEYS, RESULT_COLUMNS, Problem
+from batchgen.job import RESULT_COLUMNS, Problem
 from batchgen.manifest.entry import Manifest, cell_name, shown
+from batchgen.manifest.names import (
+    KNOWN,
+    OPTION_TYPES,
+    bare,
+    folded,
+    is_another_input,
+    is_film,
+    meant,
+    near,
+    option_of,
+)
+from batchgen.manifest.source import Unreadable
 from batchgen.results.formula import own_name, unguard
 
-KNOWN = ("id", *REQUEST_KEYS)
 REQUIRED = ("provider", "model", "scene")
-OPTION_TYPES = ("text", "int", "float", "bool", "json")
-#: Other names that people give to a column, in folded spelling (see `_folded`).
-ALIASES = {
-    "images": "image_input", "image": "image_input", "image_url": "image_input", "image_urls": "image_input",
-    "input_image": "image_input", "image_inputs": "image_input", "input_video": "video_input",
-    "video_inputs": "video_input", "source_video": "video_input", "prompts": "prompt", "prompt_text": "prompt",
-    "models": "model", "scenes": "scene", "providers": "provider",
-}  # fmt: skip
-#: Names of model options that people write without `options.`; such a column is kept, not sent, with a warning.
-OPTION_NAMES = frozenset(
-    {"duration", "aspect_ratio", "resolution", "seed", "negative_prompt", "n_frames", "size", "mode", "sound",
-     "generate_audio", "cfg_scale", "camera_fixed", "fps", "multi_shots", "watermark"}
-)  # fmt: skip
-_AROUND = "_:*#!?\"'`“”„‟‘’‚«»"
+#: How pandas names the numbers of its rows.
+_INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: 0(?:\.[0-9]+)?")
+#: As many columns as the widest spreadsheet can have.
+WIDEST = 16_384
 _EDGE = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -37,7 +36,8 @@ TOLD = ("state", "error_code")
 class Column:
     """One column. `kind`: key, option, own, task_id, told, ignored, blank; `key` is the name of that key or option.
 
-    `told` are the columns of a results.csv that say whether a job without a task may have been paid for.
+    `told` are the columns of a results.csv that say whether a job without a task may have been paid for. `is_film`:
+    a column of the user's own that is the video_input of a row that has no other.
     """
 
     index: int
@@ -45,6 +45,7 @@ class Column:
     kind: str
     key: str = ""
     as_type: str = "text"
+    is_film: bool = False
 
     @property
     def shown_as(self) -> str:
@@ -75,14 +76,23 @@ def understand(
 ) -> Header:
     """Decide for each header name what it is; problems, warnings and notes go to `manifest`."""
     clean = [name.strip(_EDGE) for name in names]
-    results = "job_id" in clean
     last = max((index for index, name in enumerate(clean) if name), default=-1)
+    if last >= WIDEST:
+        raise Unreadable(
+            "too_many_columns",
+            f"The header has {last + 1:,} columns.",
+            f"{WIDEST:,} are the most that a spreadsheet has. Is the separator right, and the header on a line?",
+            line=line,
+        )
+    clean, all_names = clean[: WIDEST + 1], frozenset(clean)
+    results = "job_id" in all_names
     columns = []
     for index, name in enumerate(clean):
         if index == last and name == "problem":
             columns.append(Column(index, name, "ignored"))
         else:
-            columns.append((of_results if results else one)(index, name, set(clean), own))
+            columns.append((of_results if results else one)(index, name, all_names, own))
+    columns = _apart(columns)
     header = Header(tuple(columns), results)
     place = _Place(manifest, line, record)
     for column in columns:
@@ -99,7 +109,25 @@ def understand(
     return header
 
 
-def of_results(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+def _apart(columns: Sequence[Column]) -> list[Column]:
+    """Columns of the user's own that are called alike get names of their own: `note`, `note (2)`."""
+    taken = {column.shown_as for column in columns}
+    seen: set[str] = set()
+    found = []
+    for column in columns:
+        if column.kind == "own" and column.key != "task_id" and column.key in seen:
+            number = 2
+            while f"{column.key} ({number})" in taken:
+                number += 1
+            column = replace(column, key=f"{column.key} ({number})")  # noqa: PLW2901 (the same one, renamed)
+            taken.add(column.key)
+        if column.kind == "own":
+            seen.add(column.key)
+        found.append(column)
+    return found
+
+
+def of_results(index: int, name: str, all_names: Collection[str], own: Sequence[str]) -> Column:
     """What a column of a results.csv is that was fed back: ours are ignored, the others are what they were."""
     if name == "job_id":
         return Column(index, name, "key", "id")
@@ -108,10 +136,12 @@ def of_results(index: int, name: str, all_names: set[str], own: Sequence[str]) -
     return one(index, own_name(unguard(name)), all_names, own)
 
 
-def one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Column:
+def one(index: int, name: str, all_names: Collection[str], own: Sequence[str]) -> Column:
     """What a single column is, by its name and those beside it."""
     if not name:
         return Column(index, "", "blank")
+    if _INDEX.fullmatch(name) and name not in own:
+        return Column(index, name, "ignored")
     if name in own:
         return Column(index, name, "own", name)
     if name in KNOWN:
@@ -121,52 +151,13 @@ def one(index: int, name: str, all_names: set[str], own: Sequence[str]) -> Colum
     option = re.fullmatch(r"(?:options?)\.(.+?)(?::([A-Za-z]+))?", name, re.IGNORECASE)
     if option and (option[2] is None or option[2].lower() in OPTION_TYPES):
         return Column(index, name, "option", option[1].strip(), (option[2] or "text").lower())
-    key = _meant(name)
+    key = meant(name)
     if key and key not in all_names:
         return Column(index, name, "key", key)
-    key = _meant(_bare(name))
-    if key and key != "id" and not any(key in (other, _meant(other)) for other in all_names):
+    key = meant(bare(name))
+    if key and key != "id" and not any(key in (other, meant(other)) for other in all_names):
         return Column(index, name, "key", key)
-    return Column(index, name, "own", name)
-
-
-def known(name: str) -> bool:
-    """Whether a header name is a known column, or nearly one."""
-    bare = name.strip().lstrip("\ufeff").lower()
-    return bare in KNOWN or bare in RESULT_COLUMNS or near(bare) is not None or _meant(_bare(name)) is not None
-
-
-def _folded(name: str) -> str:
-    """A name without what people put around it: `Scene:`, `Image URL *`, `“prompt”`."""
-    return re.sub(r"[\s_\-.]+", "_", name.casefold()).strip(_AROUND)
-
-
-def _bare(name: str) -> str:
-    """A name without a remark behind it: `Prompt (500 characters at most)`."""
-    return re.sub(r"\s*[(\[][^)\]]*[)\]]\W*$", "", name)
-
-
-def _meant(name: str) -> str | None:
-    """The known column that a name is another spelling of."""
-    folded = _folded(name)
-    return folded if folded in KNOWN else ALIASES.get(folded)
-
-
-@lru_cache(maxsize=10_000)  # rows that are objects ask again for each of their keys
-def near(name: str) -> str | None:
-    """The known column that `name` is nearly, or None: `optons.duration` -> `options.duration`."""
-    folded = _folded(name)
-    head, dot, tail = name.partition(".")
-    if dot and tail and difflib.SequenceMatcher(None, head.casefold(), "options").ratio() >= 0.75:
-        return f"options.{tail.strip()}"
-    if folded.startswith(("options_", "option_")):
-        return f"options.{folded.partition('_')[2]}"
-    if meant := _meant(name):
-        return meant
-    if len(folded) < 4:
-        return None
-    close = difflib.get_close_matches(folded, KNOWN, 1, 0.8)
-    return close[0] if close else None
+    return Column(index, name, "own", name, is_film=is_film(name))
 
 
 @dataclass(slots=True)
@@ -195,9 +186,13 @@ class _Place:
             message = f'The column {shown(column.header)} is not known. Did you mean "{guess}"?'
             hint = f'Rename it, or keep it as a column of your own with --own "{column.header}".'
             self.manifest.problems.append(self._problem(column, "unknown_column", message, hint))
-        elif (option := _folded(_bare(column.header))) in OPTION_NAMES:
+        elif option := option_of(column.header):
             message = f"The column {shown(column.header)} is kept as your own and is not sent to the model."
             hint = f'To send it as an option, name the column "options.{option}".'
+            self.manifest.warnings.append(self._problem(column, "not_sent", message, hint))
+        elif is_another_input(column.header):
+            message = f"The column {shown(column.header)} is kept as your own and is not sent to the model."
+            hint = "Several addresses stand in one cell of image_input or video_input, with a blank between."
             self.manifest.warnings.append(self._problem(column, "not_sent", message, hint))
 
     def say(self, column: Column) -> None:
@@ -230,7 +225,7 @@ class _Place:
         for key in lacking:
             if key in nearly:  # that column is named already
                 continue
-            like = next((name for name in own if key in _folded(name)), None)
+            like = next((name for name in own if key in folded(name)), None)
             message = f'The column "{key}" is missing.'
             hint = f"Is it {shown(like)}? Then rename that one." if like else f"Add a column {key} to every row."
             self.manifest.problems.append(self._problem(None, "missing_column", message, hint))

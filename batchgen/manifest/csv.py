@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from batchgen.manifest.cells import Cells, is_blank
-from batchgen.manifest.columns import Header, known, understand
+from batchgen.manifest.cells import Cells
+from batchgen.manifest.columns import Header, understand
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.feed import LARGEST_CELL, Feed
+from batchgen.manifest.names import known
 from batchgen.manifest.source import ReadOptions, Unreadable
 
 DELIMITERS = ",;\t|"
+csv.field_size_limit(LARGEST_CELL)
 #: Titles and notes may stand above the header, in at most this many lines.
 ABOVE = 20
 
@@ -68,7 +70,7 @@ def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iter
     cells = Cells(manifest, understand_header(sheet.header, manifest, options))
     number = 0
     for record in sheet.records():
-        if not is_blank(record.cells):
+        if not cells.is_no_row(record.line, record.number, record.cells):
             number += 1
             yield cells.entry(number, record.line, record.number, record.cells)
 
@@ -110,7 +112,6 @@ def understand_header(record: Record, manifest: Manifest, options: ReadOptions) 
 
 def records(feed: Feed, delimiter: str) -> Iterator[Record]:
     """The records of a feed, read with care; they are taken one by one. Unreadable where quoting breaks."""
-    csv.field_size_limit(LARGEST_CELL)
     reader = csv.reader(feed.lines(), delimiter=delimiter, strict=True)
     while True:
         line = feed.line + 1

@@ -10,8 +10,10 @@ from typing import Any
 
 from batchgen.job import Problem, Row, unsettled
 from batchgen.manifest import values, words
-from batchgen.manifest.columns import KNOWN, REQUIRED, TOLD, Column, near, of_results, one
+from batchgen.manifest.columns import REQUIRED, TOLD, WIDEST, Column, of_results, one
 from batchgen.manifest.entry import Entry, Manifest, read_scene, shown
+from batchgen.manifest.names import KNOWN, is_another_input, near, option_of
+from batchgen.manifest.source import Unreadable
 
 _TEXTS = ("id", "provider", "model", "scene", "prompt")
 
@@ -28,6 +30,7 @@ class Objects:
         for name, column in (header or {}).items():
             self._columns[name, False] = self._columns[name, True] = column
         self._fixed = header is not None
+        self._said: set[str] = set()
 
     def entry(self, number: int, line: int | None, found: Mapping[str, Any]) -> Entry:
         """One object as an entry. One with a `job_id` is a result fed back, flat or as `export` wrote it."""
@@ -38,6 +41,7 @@ class Objects:
         sent: dict[str, Any] = {}
         cells: dict[str, str] = {}
         task_id, told = "", dict.fromkeys(TOLD, "")
+        films: dict[str, Any] = {}
         results = "job_id" in found
         for key, value in found.items():
             column = self._columns.get((key, results)) or self._learn(key, found, results)
@@ -53,14 +57,28 @@ class Objects:
                 if column.kind == "own":
                     cells[column.shown_as] = self._own_text(column.header, value)
                     self._nearly(column)
+                if column.is_film:
+                    films.setdefault(column.header, value)
             else:
                 self._take(column, value, sent, cells)
+        if films and sent.get("scene") == "video-to-video" and "video_input" not in sent:
+            self._film(films, sent)
         self._comment(sent)
         for name in cells:
             self._manifest.columns.setdefault(name)
         money = unsettled(*told.values())
         row = Row(self._manifest.name, number, line, sent, cells, task_id=task_id, unsettled=money)
         return Entry(row, tuple(self._problems))
+
+    def _film(self, films: Mapping[str, Any], sent: dict[str, Any]) -> None:
+        """The input of a row that needs a film and has it under another name."""
+        for name, value in films.items():
+            if value is not None and not (isinstance(value, str) and words.is_blank(value)):
+                try:
+                    sent["video_input"] = _inputs(plain(value))
+                except values.BadValue as bad:
+                    self._problem(name, bad.code, bad.message, bad.hint)
+                return
 
     def _comment(self, sent: Mapping[str, Any]) -> None:
         """A row that somebody switched off by a mark in front of its id, as in a spreadsheet."""
@@ -82,7 +100,10 @@ class Objects:
         return Entry(Row(self._manifest.name, number, line, {}), (problem,))
 
     def _learn(self, key: str, found: Mapping[str, Any], results: bool) -> Column:
-        column = (of_results if results else one)(len(self._columns), key, set(found), self._own)
+        if len(self._columns) >= 2 * WIDEST:
+            hint = "Put what differs from row to row under one key, for example own."
+            raise Unreadable("too_many_columns", f"The rows have more than {WIDEST:,} different keys.", hint)
+        column = (of_results if results else one)(len(self._columns), key, found, self._own)
         if column.kind == "key" and key not in (column.key, "job_id"):
             note = f'The key "{key}" is read as "{column.key}".'
             if note not in self._manifest.notes:
@@ -98,6 +119,16 @@ class Objects:
             message = f'The key {shown(column.header)} is not known. Did you mean "{guess}"?'
             hint = f'Rename it, put it under own, or keep it with --own "{column.header}".'
             self._problem(column.header, "unknown_column", message, hint)
+        elif column.header not in self._said and (option_of(column.header) or is_another_input(column.header)):
+            self._said.add(column.header)
+            number, line = self._at
+            message = f"The key {shown(column.header)} is kept as your own and is not sent to the model."
+            hint = "Several addresses stand in one list under image_input or video_input."
+            if option := option_of(column.header):
+                hint = f'To send it, write it under options: {{"{option}": …}}, or name it "options.{option}".'
+            self._manifest.warnings.append(
+                Problem(self._manifest.name, number, line, column.header, None, "not_sent", message, hint)
+            )
 
     def _take(self, column: Column, value: Any, sent: dict[str, Any], cells: dict[str, str]) -> None:
         """A known key or an option. Blank is absent."""
@@ -121,8 +152,8 @@ class Objects:
             elif column.key in _TEXTS and isinstance(value, str):
                 bare = value if column.key == "prompt" else value.strip()
                 sent[column.key] = read_scene(bare, self._manifest) if column.key == "scene" else bare
-            elif column.key == "id" and isinstance(value, int) and not isinstance(value, bool):
-                sent["id"] = str(value)
+            elif column.key == "id" and (number := whole(value)) is not None:
+                sent["id"] = str(number)
             else:
                 sent[column.key] = value
         except values.BadValue as bad:
@@ -137,6 +168,8 @@ class Objects:
         if column.key in options:
             message = f"The option {shown(column.key)} is given twice: in options and in {column.header}."
             raise values.BadValue("option_twice", message, "Keep one of them.")
+        if column.as_type == "int" and (number := whole(value)) is not None:
+            value = number
         options[column.key] = values.typed(value, column.as_type) if isinstance(value, str) else value
 
     def _problem(self, column: str, code: str, message: str, hint: str) -> None:
@@ -160,6 +193,13 @@ def _inputs(value: Any) -> Any:
     if isinstance(value, str):
         return values.urls(value)
     return values.listed_urls(value) if isinstance(value, list) else value
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, also where pandas keeps it as 7.0 because another row has a gap; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and value % 1):
+        return None
+    return int(value) if abs(value) < 1e15 or isinstance(value, int) else None
 
 
 def plain(value: Any) -> Any:

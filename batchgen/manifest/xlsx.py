@@ -17,9 +17,10 @@ from typing import Any
 from batchgen.files import spelled
 from batchgen.job import Problem
 from batchgen.manifest.cells import Cells
-from batchgen.manifest.columns import Column, Header, known, understand
+from batchgen.manifest.columns import Column, Header, understand
 from batchgen.manifest.csv import ABOVE
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
+from batchgen.manifest.names import known
 from batchgen.manifest.source import ReadOptions, Unreadable, on_disk
 from batchgen.manifest.xlsx_marks import Marks, check_size, marks
 
@@ -165,7 +166,7 @@ class _Sheet:
                 self._text(column, value, number, record, problems, warnings)
                 for column, value in zip(self.header.columns, values, strict=False)
             ]
-            if not any(text and not text.isspace() for text in texts) and not problems:
+            if not problems and cells.is_no_row(None, record, texts):
                 number -= 1
                 continue
             self._merged(texts, number, record, problems)

@@ -22,6 +22,7 @@ CAREFUL = ReadOptions(select=(("provider", "*"),))
 COLUMNS = [
     "id", "provider", "model", "scene", "prompt", "image_input", "video_input", "options", "options.duration",
     "options.seed:int", "options.sound:bool", "options.aspect_ratio", "campaign", "task_id", "", "job_id", "state",
+    "status", "Video URL", "price",
 ]  # fmt: skip
 
 PROMPTS = st.sampled_from(
@@ -67,6 +68,9 @@ CELLS = {
     "": st.sampled_from(["", "", "", "x"]),
     "job_id": st.sampled_from(["a", "b", "c", "", "'=x", "0123456789abcdef", "fedcba9876543210"]),
     "state": st.sampled_from(["", "succeeded"]),
+    "status": st.sampled_from(["", "pending", "done", " Done.", "Terminé", "in progress"]),
+    "Video URL": st.sampled_from(["", "", "hero", "https://a.example/a.mp4"]),
+    "price": st.sampled_from(["", "0", "0.00 €", "x"]),
 }  # fmt: skip
 
 GOOD = {

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchgen.check import oddities, rules
+from batchgen.check import made, oddities, rules
 from batchgen.check.bulk.hashing import column_hashes
 from batchgen.manifest.words import UNSEEN
 
@@ -112,6 +112,18 @@ def not_commented(texts: Texts) -> Flags:
         return np.ones(len(texts.sizes), dtype=np.bool_)
     start = UNSEEN if texts.is_text else r"\x00-\x20\x7f"
     return ~texts.matches(rf"^[{start}]*(?:#|//)")
+
+
+def plain_counts(texts: Texts) -> Flags:
+    """The numbers of rows that pandas writes into a column without a name; or empty."""
+    counts: Flags = texts.matches(r"^[0-9]{0,18}$")
+    return counts
+
+
+def not_made(texts: Texts) -> Flags:
+    """Texts that certainly do not say that a video is made already."""
+    plain: Flags = (texts.sizes == 0) | ~texts.matches(made.SAYS_MADE)
+    return plain
 
 
 def plain_texts(texts: Texts) -> Flags:

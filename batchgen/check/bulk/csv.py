@@ -16,7 +16,7 @@ from pyarrow import csv as arrow_csv
 from batchgen.check.bulk.columns import Texts
 from batchgen.check.bulk.decide import Bulk, Gate, Terms
 from batchgen.manifest import Entry, Manifest, Unreadable
-from batchgen.manifest.cells import Cells, is_blank
+from batchgen.manifest.cells import Cells
 from batchgen.manifest.csv import Sheet, records, understand_header
 from batchgen.manifest.feed import Chunk, Feed
 
@@ -128,7 +128,7 @@ class _Quick:
             index += 1
             if index == next_one:
                 next_one = next(wanted, -1)
-                if is_blank(record.cells):
+                if self._cells.is_no_row(record.line, record.number, record.cells):
                     continue
                 self._rows += 1
                 yield self._cells.entry(self._rows, record.line, record.number, record.cells)
@@ -139,7 +139,7 @@ class _Quick:
         """Rows read with care: to the end of the feed, or `most` lines and then to the end of a record."""
         until = None if most is None else feed.line + most
         for record in records(feed, self._sheet.delimiter):
-            if not is_blank(record.cells):
+            if not self._cells.is_no_row(record.line, record.number, record.cells):
                 self._rows += 1
                 yield self._cells.entry(self._rows, record.line, record.number, record.cells)
             if until is not None and feed.line >= until:

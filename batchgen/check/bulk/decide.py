@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batchgen.check import made
 from batchgen.check.bulk import columns
 from batchgen.check.bulk.columns import Texts
 from batchgen.check.bulk.hashing import content_hash, text_hash
@@ -75,6 +76,8 @@ class Gate:
         self.checked = [c for c in options if c.as_type != "text" or c.is_ratio]
         self.texts = [c for c in options if c.as_type == "text" and not c.is_ratio]
         self.empty = [c for c in columns if c.kind in ("blank", "task_id", "told") or c.header == "task_id"]
+        #: Columns of the user's own that may say that a row is made already.
+        self.telling = [c for c in columns if c.kind == "own" and made.kind_of(c.key)]
         first = min((c.index for c in columns if c.key in REQUIRED and c.kind == "key"), default=-1)
         #: The columns of which one holds the first filled cell of any good row.
         self.leading = [c for c in columns[: first + 1] if c.kind != "ignored"]
@@ -86,7 +89,7 @@ class Gate:
 
     def needed(self) -> list[Column]:
         """The columns that `decide` looks at."""
-        wanted = [*self.key.values(), *self.checked, *self.texts, *self.empty, *self.leading]
+        wanted = [*self.key.values(), *self.checked, *self.texts, *self.empty, *self.leading, *self.telling]
         return [*wanted, self.by] if self.by is not None else wanted
 
     def decide(self, columns: Mapping[int, Texts], data: bytes, *, with_ids: bool) -> Bulk | None:
@@ -161,7 +164,10 @@ class _Look:
         codes, table = found
         for column in gate.empty:
             if (texts := self._texts(column)) is not None:
-                self.sure &= texts.sizes == 0
+                index = column.kind == "blank" and column.index == 0
+                self.sure &= columns.plain_counts(texts) if index else texts.sizes == 0
+        for column in gate.telling:
+            self.sure &= columns.not_made(self._columns[column.index])
         for column in gate.leading:
             self.sure &= columns.not_commented(self._columns[column.index])
         if gate.header.results:

@@ -18,6 +18,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+
+@dataclass(frozen=True)
+class Wire:
+    """How the bytes travel: plain, or under a version of TLS; and how long a round trip takes, in seconds."""
+
+    tls: str = ""
+    round_trip: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.tls or 'plain'}-{self.round_trip * 1000:g}ms"
+
+
+PLAIN = Wire()
+WIRES = [PLAIN, Wire("TLSv1_2"), Wire("TLSv1_3")]
+SLOW_WIRES = [Wire(tls, ms / 1000) for tls in ("", "TLSv1_2", "TLSv1_3") for ms in (1, 6, 20, 50)]
 CERTS = Path(__file__).parent / "certs"
 
 
@@ -152,9 +167,17 @@ async def fin(peer: Peer) -> None:
 class FaultServer:
     """Counts `connections`, `bytes_seen` and whole `requests`; `read_whole` is how many may have been charged."""
 
-    def __init__(self, behaviour: Behaviour, *, cert: str = "", name: str = "127.0.0.1") -> None:
-        self._behaviour = behaviour
-        self._tls = _server_context(cert) if cert else None
+    #: What a server travels over that is not told: a test that holds for each sets it (conftest.py).
+    wire = PLAIN
+
+    def __init__(
+        self, behaviour: Behaviour, *, cert: str = "", name: str = "127.0.0.1", wire: Wire | None = None
+    ) -> None:
+        self.behaviour = behaviour
+        self._wire = self.wire if wire is None else wire
+        if self._wire.tls and not cert:
+            cert, name = "good", "localhost"
+        self._tls = _server_context(cert, self._wire.tls) if cert else None
         self._name = name
         self.connections = 0
         self.bytes_seen = 0
@@ -162,6 +185,7 @@ class FaultServer:
         self.arrived = asyncio.Semaphore(0)
         self.over = asyncio.Event()
         self._peers: set[asyncio.Task[Any]] = set()
+        self._carried: list[asyncio.StreamWriter] = []
 
     @property
     def read_whole(self) -> int:
@@ -174,15 +198,23 @@ class FaultServer:
     async def __aenter__(self) -> "FaultServer":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, limit=2**24)
         self.port: int = self._server.sockets[0].getsockname()[1]
+        if self._wire.round_trip:
+            self._far = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+            self._near_port, self.port = self.port, self._far.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         self.over.set()
         self._server.close()
+        if self._wire.round_trip:
+            self._far.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
-        await asyncio.sleep(0)
+        for writer in self._carried:
+            writer.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -191,14 +223,48 @@ class FaultServer:
         number, self.connections = self.connections, self.connections + 1
         try:
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await self._behaviour(Peer(reader, writer, self, number))
+                await self.behaviour(Peer(reader, writer, self, number))
         finally:
             writer.close()
             self._peers.discard(task)
 
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A long way to the server: each byte and each end arrives half a round trip later."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._peers.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                near_reader, near_writer = await asyncio.open_connection("127.0.0.1", self._near_port)
+                half = self._wire.round_trip / 2
+                self._carried += [writer, near_writer]
+                await asyncio.gather(_delayed(reader, near_writer, half), _delayed(near_reader, writer, half))
+        finally:
+            self._peers.discard(task)
 
-def _server_context(cert: str) -> ssl.SSLContext:
+
+async def _delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    later = asyncio.get_running_loop().call_later
+    try:
+        while data := await reader.read(65536):
+            later(seconds, writer.write, data)
+    except ConnectionError:
+        later(seconds, _abort, writer)
+        return
+    later(seconds, writer.close)
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _server_context(cert: str, version: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if version:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     context.load_cert_chain(CERTS / f"{cert}.pem")
     return context
 

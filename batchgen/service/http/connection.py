@@ -14,6 +14,9 @@ MAX_HEAD = 256 * 1024
 MAX_BUFFERED = 1024 * 1024
 #: How much of the raw answer is kept for the ledger when it goes wrong, in bytes.
 EVIDENCE = 64 * 1024
+#: Turns of the event loop in which what waits on a socket is read (a FIN, or what TLS says for itself), and how
+#: many after the last of it until everybody has heard of it.
+TURNS, SETTLING = 16, 3
 #: More interim (1xx) answers than this are an attack or a fault.
 MAX_INTERIM = 20
 
@@ -67,12 +70,29 @@ class Connection(asyncio.Protocol):
 
     # the pool and the transport call these
 
-    def is_usable(self) -> bool:
-        """Nothing has come and nothing has ended since the last exchange; looks at the socket itself too,
-        because a FIN may wait there that the loop has not seen yet."""
-        if self._closed or self._eof or self._chunks or self.transport.is_closing():
-            return False
-        return not self._is_readable()
+    async def is_usable(self) -> bool:
+        """Nothing has come and nothing has ended since the last exchange.
+
+        Looks at the socket itself too, because a FIN may wait there that the loop has not seen yet. What waits need
+        not be one: a server sends TLS 1.3's session tickets when it likes. So the loop reads it first, and what it
+        was shows. From the answer on nothing may be awaited before the first byte.
+        """
+        settling = 0
+        for _ in range(TURNS):
+            if self._has_ended():
+                return False
+            settling = SETTLING if self._is_readable() else settling - 1
+            if settling < 0:
+                return True
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                if not self.shielded:
+                    raise
+        return False
+
+    def _has_ended(self) -> bool:
+        return bool(self._closed or self._eof or self._chunks or self.transport.is_closing())
 
     def is_reusable(self) -> bool:
         """After an exchange: is the connection whole, in step, and empty?"""

@@ -121,7 +121,7 @@ class Transport(httpx.AsyncBaseTransport):
         repeatable = exchange.method in _REPEATABLE and exchange.before_send is None
         max_idle = IDLE_OTHER if repeatable else IDLE_POST
         while True:
-            connection = self._take(exchange.origin, max_idle) or await self._dialler.dial(exchange.origin)
+            connection = await self._take(exchange.origin, max_idle) or await self._dialler.dial(exchange.origin)
             self._busy.add(connection)
             reused = connection.exchanges > 0
             try:
@@ -141,14 +141,15 @@ class Transport(httpx.AsyncBaseTransport):
         """Everything that must hold before the first byte, ending with a last look at the connection."""
         connection.received = None
         if exchange.before_send is not None:
-            if fresh and not connection.is_usable():  # an idle one was looked at when it was taken
+            if fresh and not await connection.is_usable():  # an idle one was looked at when it was taken
                 raise NotConnected("connection_lost", "the server closed the connection at once")
             try:
                 await exchange.before_send()
             except BaseException:
                 self._give_back(exchange.origin, connection)
                 raise
-            if not connection.is_usable():
+            connection.shielded = True
+            if not await connection.is_usable():
                 raise NotConnected("connection_lost", "the connection was closed before it was used")
             connection.received = bytearray()
         deadline = exchange.deadline
@@ -156,7 +157,7 @@ class Transport(httpx.AsyncBaseTransport):
         connection.silence = exchange.silence
         connection.shielded = exchange.before_send is not None
 
-    def _take(self, origin: Origin, max_idle: float) -> Connection | None:
+    async def _take(self, origin: Origin, max_idle: float) -> Connection | None:
         """The idle connection used last, if it was used lately and nothing has come on it since."""
         idle = self._idle.get(origin)
         while idle:
@@ -168,11 +169,23 @@ class Transport(httpx.AsyncBaseTransport):
                 idle.clear()
             elif age > max_idle:
                 return None
-            elif (taken := idle.pop()).is_usable():
+            elif await self._is_usable(taken := idle.pop()):
                 return taken
             else:
                 taken.abort()
         return None
+
+    async def _is_usable(self, connection: Connection) -> bool:
+        """Of an idle connection that was just taken out of the pool: `aclose` has to find it meanwhile."""
+        self._busy.add(connection)
+        connection.shielded = False
+        try:
+            return await connection.is_usable()
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        finally:
+            self._busy.discard(connection)
 
     def _give_back(self, origin: Origin, connection: Connection) -> None:
         self._busy.discard(connection)

@@ -5,6 +5,7 @@ died is replaced once by asking the task again. Nothing here can lead to a POST.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from batchgen.videos.download import Downloaded, DownloadError, is_whole
 from batchgen.videos.names import video_path
 
 PAGE = 1000
+#: After so many files of one task that could not be had, its others wait for the next run: they may be thousands.
+DEAD_ENOUGH = 3
 
 
 class Fetcher:
@@ -43,6 +46,7 @@ class Fetcher:
         self._queue: asyncio.Queue[Video | None] = asyncio.Queue()
         self._at_hand: set[tuple[int, int]] = set()
         self._taken = asyncio.Event()
+        self._dead: Counter[int] = Counter()
 
     def add(self, video: Video) -> None:
         """A video to fetch, unless it is at hand: a task may succeed while `add_missing` looks at its page."""
@@ -99,6 +103,9 @@ class Fetcher:
                 await self._fetch(video)
             except LedgerWriteError as error:
                 self._board.stop(Stop.DISK, f"{error.message} {error.hint}".strip())
+            except Exception as error:  # one video's trouble is not the others'
+                words = f"an error in batchgen: {error!r}"[:300]
+                self._board.event("download_failed", job_id=video.job_id, why="error", message=words)
             finally:
                 self._at_hand.discard((video.task_no, video.n))
 
@@ -110,10 +117,15 @@ class Fetcher:
         many, purchase_no = self._many, video.purchase_no
         path = video.path or str(video_path(video.job_id, video.n, many=many, purchase_no=purchase_no))
         target = self._out / path
+        if self._dead[video.task_no] >= DEAD_ENOUGH:
+            words = f"not tried: {DEAD_ENOUGH} other videos of this task could not be had"
+            await self._failed(video, path, DownloadError("network", words))
+            return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             video, done = await self._download_or_refresh(video, target)
         except (DownloadError, OSError) as error:
+            self._dead[video.task_no] += 1
             await self._failed(video, path, error)
             return
         await self._ledger.fetched(

@@ -23,8 +23,13 @@ EMPTY_WAITS = (1.0, 4.0, 15.0)
 REFUSED_FOR = 30.0
 #: Looks that are open at once. An answer may take a minute: that is what slow ones may hold, and no more.
 MOST_OPEN = 128
+#: Seconds after its deadline in which a task is polled once more; when nobody may ask for so long, it is overdue.
+LAST_POLL_WITHIN = 60.0
 #: How long a video's URL is taken to live where the service does not say: a day is the rule of the field.
 URL_LIFE = 86400.0
+
+
+_NOT_FOUND = "the service does not know the task (any more)"
 
 
 @dataclass(slots=True)
@@ -34,6 +39,12 @@ class _Watched:
     looks: int
     empty: int = 0
     lost_since: float | None = None
+    #: When its deadline was seen to have passed: it is polled once more, and that poll decides.
+    late_since: float | None = None
+    polling: bool = False
+    #: What went wrong at the last poll, and in which way; "" when it was answered.
+    trouble: str = ""
+    trouble_code: str = ""
 
 
 class Poller:
@@ -57,7 +68,6 @@ class Poller:
         self._ended = ended
         self._watched: dict[str, _Watched] = {}
         self._open: set[asyncio.Task[None]] = set()
-        self._leaving: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._last = False
         self._overdue_look = 0.0
@@ -95,8 +105,6 @@ class Poller:
                         worker.add_done_callback(self._closed)
                         continue
                 await self._pause(self._next_wait(now, wait))
-            while self._leaving:
-                await asyncio.wait(self._leaving)
         finally:
             for worker in self._open:
                 worker.cancel()
@@ -121,11 +129,9 @@ class Poller:
 
     def _closed(self, worker: "asyncio.Task[None]") -> None:
         self._open.discard(worker)
-        self._leaving.discard(worker)
         self._wake.set()
-        if not worker.cancelled() and (error := worker.exception()) is not None:
-            message = error.message if isinstance(error, LedgerWriteError) else f"Polling failed: {error!r}."
-            self._board.stop(Stop.DISK, message)
+        if not worker.cancelled() and isinstance(error := worker.exception(), LedgerWriteError):
+            self._board.stop(Stop.DISK, error.message)
             self._watched.clear()
 
     def interrupt(self) -> None:
@@ -136,10 +142,26 @@ class Poller:
 
     async def _look(self, task_id: str) -> None:
         watched = self._watched.get(task_id)
-        if watched is None:
+        if watched is None or watched.polling:  # its last poll is being written down
             return
-        look = await self._api.task(task_id, watched.task.model)
-        if self._watched.get(task_id) is not watched:  # given up meanwhile: the next run looks again
+        last, watched.polling = watched.late_since is not None, True
+        try:
+            await self._poll(watched)
+        except LedgerWriteError:
+            raise
+        except Exception as error:  # one task's trouble is not the others'
+            words = f"an error in batchgen: {error!r}"[:300]
+            self._in_trouble(watched, "poll_error", words, self._clock.now(), None)
+        late = self._watched.get(task_id) is watched and watched.late_since is not None
+        if late and last:
+            await self._overdue(watched, *self._why_overdue(watched))
+        elif late:  # this poll began before the deadline: one more decides
+            self._schedule.hurry(task_id, self._clock.now())
+        watched.polling = False
+
+    async def _poll(self, watched: _Watched) -> None:
+        look = await self._api.task(watched.task.task_id, watched.task.model)
+        if self._watched.get(watched.task.task_id) is not watched:  # given up meanwhile: the next run asks again
             return
         now = self._clock.now()
         watched.looks += 1
@@ -147,6 +169,7 @@ class Poller:
             await self._trouble(watched, look, now)
             return
         watched.lost_since = self._refused_since = None
+        watched.trouble = watched.trouble_code = ""
         await self._saw(watched, look.status, now)
 
     async def _saw(self, watched: _Watched, status: TaskStatus, now: float) -> None:
@@ -155,7 +178,7 @@ class Poller:
             state = State.SUCCEEDED  # an unknown word beside videos is a success
         if state is State.SUCCEEDED and not status.video_urls:
             watched.empty += 1
-            if watched.empty <= len(EMPTY_WAITS):
+            if watched.empty <= len(EMPTY_WAITS) and watched.late_since is None:
                 self._schedule.trouble(task.task_id, now, EMPTY_WAITS[watched.empty - 1])
                 return
             words = "the task succeeded, but the service named no video"
@@ -163,9 +186,9 @@ class Poller:
         if state in TERMINAL:
             await self._end(watched, status, state, now)
             return
-        self._schedule.seen(task.task_id, now, running=state is State.RUNNING)
         if state is not None and state is not task.state:
             await self._note(watched, status, state)
+        self._schedule.seen(task.task_id, now, running=state is State.RUNNING)  # now it may be polled again
 
     async def _note(self, watched: _Watched, status: TaskStatus, state: State) -> None:
         """A task that goes on has another state now; statuses may go backwards."""
@@ -184,10 +207,12 @@ class Poller:
         if state is State.FAILED and self._trust_refunds and status.refunded is None:
             status = replace(status, refunded=WHOLE_CHARGE)  # what an answer does say comes first
         seen = Seen.of(task, status, state, at, watched.looks)
-        if not await self._ledger.see(seen):
-            self._forget(task, now)
-            return
+        news = await self._ledger.see(seen)
         self._watched.pop(task.task_id, None)
+        if not news:  # it had ended already: a person's word, or another process
+            self._schedule.forget(task.task_id)
+            self._wake.set()
+            return
         self._schedule.finished(task.task_id, now)
         self._board.moved(task.state, state)
         self._check_price(task, status)
@@ -226,45 +251,58 @@ class Poller:
             self._refused_since = now if self._refused_since is None else self._refused_since
             if now - self._refused_since >= REFUSED_FOR:
                 for one in list(self._watched.values()):
-                    self._forget(one.task, now)
+                    self._forget(one.task)
                 return
         elif look.trouble is Trouble.NOT_FOUND:
             watched.lost_since = watched.lost_since if watched.lost_since is not None else now
             old = self._clock.wall() - task.accepted_at > NOT_FOUND_GRACE
             if old and now - watched.lost_since >= NOT_FOUND_GRACE / 3:
-                words = "the service does not know the task (any more)"
-                await self._overdue(watched, TASK_NOT_FOUND, words, now)
+                await self._overdue(watched, TASK_NOT_FOUND, _NOT_FOUND)
                 return
-        self._board.event("poll_trouble", job_id=task.job_id, why=look.trouble, message=look.message)
-        self._schedule.trouble(task.task_id, now, wait)
+        self._in_trouble(watched, str(look.trouble), look.message, now, wait)
+
+    def _in_trouble(self, watched: _Watched, code: str, words: str, now: float, wait: float | None) -> None:
+        watched.trouble, watched.trouble_code = words, code
+        self._board.event("poll_trouble", job_id=watched.task.job_id, why=code, message=words)
+        self._schedule.trouble(watched.task.task_id, now, wait)
 
     # -- tasks that do not end -----------------------------------------------------------------------------
 
     def _give_up_overdue(self, now: float) -> None:
-        """Stop waiting for tasks that this run has waited for too long; the next run goes on."""
+        """Tasks that this run has waited for too long are polled once more, then left to the next run."""
         if now < self._overdue_look:
             return
         self._overdue_look = now + min(1.0, self._deadline / 10)
-        late = [one for one in self._watched.values() if now - one.since > self._deadline]
-        for watched in late:
-            self._forget(watched.task, now)
-            words = f"the task had not ended after {self._deadline:.0f} seconds; run again to go on waiting"
-            worker = asyncio.create_task(self._overdue(watched, "overdue", words, now))
-            for some in (self._open, self._leaving):
-                some.add(worker)
-            worker.add_done_callback(self._closed)
+        for watched in [one for one in self._watched.values() if now - one.since > self._deadline]:
+            if watched.late_since is None:
+                watched.late_since = now
+                if not watched.polling:  # else that poll is answered first, and one more decides
+                    self._schedule.hurry(watched.task.task_id, now)
+            elif not watched.polling and now - watched.late_since > LAST_POLL_WITHIN:
+                watched.polling = True
+                worker = asyncio.create_task(self._overdue(watched, *self._why_overdue(watched)))
+                self._open.add(worker)
+                worker.add_done_callback(self._closed)
 
-    async def _overdue(self, watched: _Watched, code: str, words: str, now: float) -> None:
-        task = watched.task
-        self._forget(task, now)
-        at = self._clock.wall()
-        if await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words)):
-            self._board.moved(task.state, State.OVERDUE)
-            self._board.event("overdue", job_id=task.job_id, task_id=task.task_id, code=code)
+    def _why_overdue(self, watched: _Watched) -> tuple[str, str]:
+        """The code and the sentence for a task whose deadline has passed, with what kept us from its end."""
+        words = f"the task had not ended after {self._deadline:.0f} seconds; run again to go on waiting"
+        if not watched.trouble_code:
+            return "overdue", words
+        code = TASK_NOT_FOUND if watched.trouble_code == Trouble.NOT_FOUND else "overdue"
+        return code, f"{words}. At its last poll: {watched.trouble}"
+
+    async def _overdue(self, watched: _Watched, code: str, words: str) -> None:
+        task, at = watched.task, self._clock.wall()
+        news = await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words))
+        self._forget(task)
+        if not news:
+            return
+        self._board.moved(task.state, State.OVERDUE)
+        self._board.event("overdue", job_id=task.job_id, task_id=task.task_id, code=code, message=words)
         self._ended(task, TaskStatus(State.OVERDUE, error_code=code, error=words))
 
-    def _forget(self, task: OpenTask, now: float) -> None:
-        del now
+    def _forget(self, task: OpenTask) -> None:
         self._watched.pop(task.task_id, None)
         self._schedule.forget(task.task_id)
         self._wake.set()

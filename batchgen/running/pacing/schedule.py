@@ -96,8 +96,10 @@ class PollSchedule:
         return None
 
     def seen(self, task_id: str, now: float, running: bool = True) -> None:
-        """The look said "not yet"."""
-        task = self._tasks[task_id]
+        """The look said "not yet". (A task that was forgotten meanwhile stays so, here and below.)"""
+        task = self._tasks.get(task_id)
+        if task is None:
+            return
         age = max(task.looked, now - task.accepted_at)
         del running  # services say "pending" to the end too often for it to tell anything
         self._durations.alive(task.group, task.looked, age)
@@ -108,15 +110,24 @@ class PollSchedule:
 
     def trouble(self, task_id: str, now: float, retry_after: float | None) -> None:
         """The look said nothing about the task: error, 404, 429, no answer. Full jitter, or as told."""
-        task = self._tasks[task_id]
+        task = self._tasks.get(task_id)
+        if task is None:
+            return
         task.troubles += 1
         most = min(LONGEST_TROUBLE, FIRST_TROUBLE * 2 ** min(task.troubles, 10))
         wait = retry_after if retry_after is not None else self._rng.uniform(most / 4, most)
         self._wait(task_id, task, now + max(self._min_gap, wait))
 
+    def hurry(self, task_id: str, now: float) -> None:
+        """Look at this task next, whatever was planned; one that is out is not handed out twice."""
+        if (task := self._tasks.get(task_id)) is not None:
+            self._wait(task_id, task, now)
+
     def finished(self, task_id: str, now: float) -> None:
         """The task has ended; its duration is learned: after the look before, by now."""
-        task = self._tasks.pop(task_id)
+        task = self._tasks.pop(task_id, None)
+        if task is None:
+            return
         age = max(task.looked, now - task.accepted_at)
         self._durations.observe(task.group, age, since=task.looked)
 

@@ -1,7 +1,9 @@
 """bytes -> JSON value, and where in it things stand."""
 
 import json
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 #: The most of an answer that is kept as evidence, in bytes.
@@ -24,6 +26,7 @@ ID_PLACES: tuple[tuple[str | int, ...], ...] = (
     ("result", "task_id"),
     ("result", "taskId"),
 )
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 #: A request id names the request; it names the task only where nothing else does (fal's queue).
 REQUEST_ID_PLACES: tuple[tuple[str | int, ...], ...] = (("request_id",), ("data", "request_id"))
 
@@ -92,11 +95,16 @@ def parsed_or_none(body: bytes) -> dict[str, Any] | list[Any] | None:
 def unfolded(value: Any) -> Any:
     """JSON inside a string, decoded (`resultJson`, `taskInfo`); anything else unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+        return _decoded(value)
     return value
+
+
+@lru_cache(maxsize=4)  # many places are looked at, and each text on the way to them is decoded once
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def at(value: Any, place: Sequence[str | int]) -> Any:
@@ -133,6 +141,6 @@ def request_id_of(body: Any) -> str:
 
 
 def one_line(text: str, limit: int = 500) -> str:
-    """`text` as one printable line of at most `limit` characters."""
-    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """`text` as one line of at most `limit` characters, without what would steer a terminal (ESC, C1, BS, bidi)."""
+    line = " ".join(_STEERING.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

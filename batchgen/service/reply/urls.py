@@ -6,6 +6,7 @@ Never taken: what the person sent (`image_input`, `video_input`, `input`, `param
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,6 +77,9 @@ _NOT_OURS = re.compile(
 )
 #: Words in a key below which a URL is probably a video, whatever its name.
 _PROBABLY = re.compile(r"video|result|output|response|sample|creation|artifact|asset|media|download", re.IGNORECASE)
+#: The most videos that one task is believed to have, the most entries of a list that are looked at for them, and
+#: the longest URL in characters: what a service says may not cost without bounds.
+MOST_URLS, _MOST_ENTRIES, _LONGEST_URL = 64, 1000, 8192
 _VIDEO_FILE = re.compile(r"\.(?:mp4|m4v|mov|webm|mkv)$", re.IGNORECASE)
 _OTHER_FILE = re.compile(
     r"\.(?:jpe?g|png|webp|gif|avif|svg|bmp|heic|mp3|wav|m4a|aac|ogg|flac|json|html?|txt|vtt|srt|zip)$",
@@ -113,7 +117,7 @@ def _urls(value: Any, depth: int = 0) -> Iterator[str]:
         if is_web_url(value):
             yield value.strip()
     elif isinstance(value, list):
-        for inner in value:
+        for inner in value[:_MOST_ENTRIES]:
             yield from _urls(inner, depth + 1)
     elif isinstance(value, dict) and not _is_picture(value):
         for key in _VIDEO_KEYS:
@@ -179,11 +183,13 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 def _unique(urls: Iterator[str], sent: frozenset[str]) -> tuple[str, ...]:
     """What is left without repeats, without what was sent, and without pictures, sounds and pages."""
     ours = (url for url in urls if url not in sent and not _OTHER_FILE.search(urlsplit(url).path))
-    return tuple(dict.fromkeys(ours))
+    return tuple(islice(dict.fromkeys(ours), MOST_URLS))
 
 
 def is_web_url(text: str) -> bool:
     """An absolute http or https URL with a host."""
+    if len(text) > _LONGEST_URL:
+        return False
     try:
         parts = urlsplit(text.strip())
         host = parts.hostname

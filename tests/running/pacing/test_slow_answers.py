@@ -21,7 +21,7 @@ class Service:
         self.let_go = asyncio.Event()
         self.open = self.most_open = 0
 
-    async def task(self, task_id: str) -> Look:
+    async def task(self, task_id: str, _model: str) -> Look:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         if task_id.startswith("slow"):

@@ -274,8 +274,8 @@ def takes_an_unknown_task_for_a_failed_one(disk: Disk) -> list[Patch]:
 def loses_the_last_overdue_task(disk: Disk) -> list[Patch]:
     """A task that nobody marks can't be given up: its job never ends."""
 
-    async def overdue(self: Any, watched: Any, code: str, words: str, now: float) -> None:
-        self._forget(watched.task, now)
+    async def overdue(self: Any, watched: Any, code: str, words: str) -> None:
+        self._forget(watched.task)
         self._ended(watched.task, TaskStatus(State.OVERDUE))
 
     return [(poll.Poller, "_overdue", overdue)]

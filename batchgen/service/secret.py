@@ -4,9 +4,21 @@ import hmac
 from typing import NoReturn
 
 from batchgen.errors import UsageError
+from batchgen.service.redaction import Redactor
 
 #: Every answer is redacted before it is read: a key that is a short word, such as `task`, would tear ids and URLs.
 SHORTEST = 8
+
+
+#: Every key that this process has held, for texts of which nobody knows where they come from.
+_KNOWN: dict[str, Redactor] = {}
+
+
+def concealed(text: str) -> str:
+    """`text` (an error's sentence, a traceback) without any key that this process has held."""
+    for redactor in list(_KNOWN.values()):
+        text = redactor.text(text)
+    return text
 
 
 class Secret:
@@ -17,7 +29,7 @@ class Secret:
     the message never holds the value.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_redactor", "_value")
 
     def __init__(self, value: str) -> None:
         value = value.strip()
@@ -34,18 +46,19 @@ class Secret:
                 hint="Copy the whole key again.",
             )
         self._value = value
+        self._redactor = _KNOWN.setdefault(value, Redactor(value))
 
     def reveal(self) -> str:
         """The key itself."""
         return self._value
 
     def redacted(self, text: str) -> str:
-        """`text` with every occurrence of the key replaced."""
-        return text.replace(self._value, "[key]")
+        """`text` without the key, in whatever form it stands there."""
+        return self._redactor.text(text)
 
     def redacted_bytes(self, data: bytes) -> bytes:
-        """`data` with every occurrence of the key replaced."""
-        return data.replace(self._value.encode("ascii"), b"[key]")
+        """`data` without the key, in whatever form it stands there."""
+        return self._redactor.data(data)
 
     def __repr__(self) -> str:
         return "Secret(…)"

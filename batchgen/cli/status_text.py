@@ -4,16 +4,24 @@ clock: how long URLs still live.
 Each sentence is true at every end of a run: finished, interrupted, capped, with --no-wait or --no-download.
 """
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from batchgen.check.sentences import count
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger.decisions import Doubt
 from batchgen.ledger.status import REPORT, RESULTS, Status
+from batchgen.service.reply import ids_of
+from batchgen.service.reply.body import one_line
 
 _SHOWN_DOUBTS = 20
-_MARKS = ("x-request-id", "cf-ray", "x-vercel-id", "date")
+#: Headers that say nothing of the request: what a service's support asks for is among the others.
+_DULL_HEADERS = re.compile(
+    r"content-.*|transfer-encoding|connection|keep-alive|vary|server-timing|strict-transport-security|.*-policy"
+    r"|access-control-.*|x-(?:frame-options|content-type-options|xss-protection|powered-by)|alt-svc|nel|report-to"
+    r"|cache-control|pragma|expires|set-cookie|etag|accept-ranges"
+)
 
 
 def status_text(status: Status, some: Sequence[Doubt]) -> str:
@@ -54,11 +62,29 @@ def doubts_text(some: Sequence[Doubt], shown: int = _SHOWN_DOUBTS) -> list[str]:
         prompt = str(request.get("prompt") or request.get("image_input") or request.get("video_input") or "")
         lines.append(f"  {doubt.job_id}  sent {when}  {doubt.price} credits  {request['model']}")
         lines.append(f"    {_short(prompt, 90)}")
-        marks = [f"{name}: {value}" for name, value in doubt.headers.items() if name in _MARKS]
-        lines.append("    " + "; ".join([(doubt.message or doubt.code).rstrip("."), *marks]))
+        lines.append("    " + (doubt.message or doubt.code).rstrip("."))
+        lines += [f"    {line}" for line in _what_came(doubt)]
     if len(some) > shown:
         lines.append(f"  … and {len(some) - shown:,} more (`batchgen resolve OUT --list` has all)")
     return lines
+
+
+def _what_came(doubt: Doubt) -> Iterator[str]:
+    """When an answer came, its status and text, the ids in it, and the headers that help to find the request."""
+    when = time.strftime(" at %H:%M:%S", time.localtime(doubt.ended_at)) if doubt.ended_at else ""
+    text = one_line(doubt.evidence.decode("utf-8", "replace"), 400)
+    if doubt.http_status is not None or text:
+        status = f"HTTP {doubt.http_status}" if doubt.http_status is not None else "no whole answer"
+        yield f"came{when}: {status}" + (f": {text}" if text else "")
+    if ids := ids_of(doubt.evidence):
+        yield "ids in it: " + "; ".join(f"{place} {one_line(value, 200)}" for place, value in ids)
+    telling = (
+        f"{name}: {one_line(value, 200)}"
+        for name, value in doubt.headers.items()
+        if not _DULL_HEADERS.fullmatch(name)
+    )
+    if headers := "; ".join(telling):
+        yield f"headers: {_short(headers, 1000)}"
 
 
 def next_steps(status: Status) -> list[str]:

@@ -48,6 +48,7 @@ class Doubt:
     headers: dict[str, str]
     evidence: bytes
     request: dict[str, Any]
+    ended_at: float | None = None
 
 
 def doubts(connection: sa.Connection) -> list[Doubt]:
@@ -62,7 +63,7 @@ def doubts(connection: sa.Connection) -> list[Doubt]:
         Doubt(
             one.attempt_id, one.job_no, one.job_id, one.price, one.begun_at, one.not_after, one.code,
             one.message, one.http_status, json.loads(one.headers), one.evidence or b"",
-            json.loads(one.request),
+            json.loads(one.request), one.ended_at,
         )
         for one in connection.execute(query)
     ]  # fmt: skip

@@ -20,6 +20,8 @@ from batchgen.service import reply
 from batchgen.service.dialects import GATEWAY, Call, service_of
 from batchgen.service.http.dial import NotConnected, Origin
 from batchgen.service.http.transport import Exchange, Reply, Transport, evidence_of
+from batchgen.service.keyless import look_without, outcome_without
+from batchgen.service.received import Received, kept, received, unpacked_as_far_as_it_goes
 from batchgen.service.secret import Secret
 
 #: The longest answer that is read, in bytes, packed and unpacked.
@@ -28,12 +30,12 @@ EVIDENCE_LIMIT = 64 * 1024
 
 
 class _BadAnswer(Exception):
-    """An answer that can't be used as a whole; `code` says why."""
+    """An answer that can't be used as a whole; `code` says why, `came` what came of it."""
 
-    def __init__(self, code: str, message: str, evidence: bytes) -> None:
+    def __init__(self, code: str, message: str, came: Received) -> None:
         super().__init__(message)
         self.code = code
-        self.evidence = evidence
+        self.came = came
 
 
 class Api:
@@ -110,9 +112,9 @@ class Api:
         exchange = self._exchange(call, headers, begin, self._post_timeout)
         try:
             answer = await self._answer(await self._posts.open(exchange))
-            return self._dialect.created(answer, call, idempotent=self._idempotent)
+            return outcome_without(self._key, self._dialect.created(answer, call, idempotent=self._idempotent))
         except NotConnected as exc:
-            return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=str(exc))
+            return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=self._redacted(str(exc)))
         except (Exception, asyncio.CancelledError) as exc:
             if not begun:
                 raise
@@ -125,11 +127,11 @@ class Api:
             for call in self._dialect.ask(task_id, model):
                 answers.append(await self._get(call))
                 if (look := self._dialect.asked(answers, task_id)) is not None:
-                    return self._at_home(look)
+                    return look_without(self._key, self._at_home(look))
         except NotConnected as exc:
-            return Look(trouble=Trouble.AWAY, message=str(exc))
+            return Look(trouble=Trouble.AWAY, message=self._redacted(str(exc)))
         except (httpx.HTTPError, _BadAnswer) as exc:
-            return Look(trouble=Trouble.ERROR, message=str(exc))
+            return Look(trouble=Trouble.ERROR, message=self._redacted(str(exc)))
         return Look(trouble=Trouble.ERROR, message="the service's answer says nothing of the task")
 
     def _at_home(self, look: Look) -> Look:
@@ -184,24 +186,33 @@ class Api:
             deadline=deadline,
         )
 
-    async def _answer(self, received: Reply) -> Answer:
+    async def _answer(self, reply_: Reply) -> Answer:
         """Read an answer whole. Raises httpx's exceptions, or _BadAnswer for one that can't be used."""
-        body, is_whole = await received.read(ANSWER_LIMIT)
+        body, is_whole = await reply_.read(ANSWER_LIMIT)
+        headers = {name: self._redacted(value) for name, value in kept(reply_.head.headers).items()}
         if not is_whole:
-            raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", body)
-        headers = {
-            name.decode("latin-1"): self._redacted(value.decode("latin-1")) for name, value in received.head.headers
-        }
-        content = _unpacked(body, headers.get("content-encoding", ""))
-        return Answer(received.head.status_code, headers, self._redacted_bytes(content), received.framed)
+            came = Received(reply_.head.status_code, headers, body)
+            raise _BadAnswer("too_large", f"an answer of more than {ANSWER_LIMIT} bytes", came)
+        try:
+            content = _unpacked(body, headers.get("content-encoding", ""))
+        except _Unpackable as exc:
+            came = Received(reply_.head.status_code, headers, unpacked_as_far_as_it_goes(body) or body)
+            raise _BadAnswer(exc.code, str(exc), came) from None
+        return Answer(reply_.head.status_code, headers, self._redacted_bytes(content), reply_.framed)
 
     def _in_doubt(self, exc: BaseException) -> Outcome:
-        evidence = exc.evidence if isinstance(exc, _BadAnswer) else evidence_of(exc)
-        return Outcome(
-            OutcomeKind.IN_DOUBT,
-            code=_doubt_code(exc, has_answer=bool(evidence)),
-            message=self._redacted(str(exc)) or type(exc).__name__,
-            evidence=self._redacted_bytes(evidence)[:EVIDENCE_LIMIT],
+        raw = evidence_of(exc)
+        came = exc.came if isinstance(exc, _BadAnswer) else received(raw)
+        return outcome_without(
+            self._key,
+            Outcome(
+                OutcomeKind.IN_DOUBT,
+                code=_doubt_code(exc, has_answer=bool(raw)),
+                message=str(exc) or type(exc).__name__,
+                status=came.status,
+                headers=came.headers,
+                evidence=self._redacted_bytes(came.body or raw)[:EVIDENCE_LIMIT],
+            ),
         )
 
     def _redacted(self, text: str) -> str:
@@ -230,6 +241,14 @@ def _doubt_code(exc: BaseException, *, has_answer: bool) -> str:
             return "broken_off"
 
 
+class _Unpackable(Exception):
+    """A body in an encoding that can't be taken off it; `code` says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def _unpacked(body: bytes, encoding: str) -> bytes:
     """The content of a body, as long as it is plain or one whole gzip member."""
     match encoding.strip().lower():
@@ -240,11 +259,11 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
             try:
                 content = unpacker.decompress(body, ANSWER_LIMIT + 1)
             except zlib.error as exc:
-                raise _BadAnswer("bad_encoding", f"a damaged gzip body: {exc}", body) from None
+                raise _Unpackable("bad_encoding", f"a damaged gzip body: {exc}") from None
             if len(content) > ANSWER_LIMIT:
-                raise _BadAnswer("too_large", "an answer that unpacks to too much", body)
+                raise _Unpackable("too_large", "an answer that unpacks to too much")
             if not unpacker.eof or unpacker.unused_data:
-                raise _BadAnswer("bad_encoding", "a gzip body that is cut or goes on", body)
+                raise _Unpackable("bad_encoding", "a gzip body that is cut or goes on")
             return content
         case other:
-            raise _BadAnswer("bad_encoding", f"an encoding that was not asked for: {other[:40]}", body)
+            raise _Unpackable("bad_encoding", f"an encoding that was not asked for: {other[:40]}")

@@ -10,14 +10,14 @@ NOTE = Note.of(URL, etag='"one"', last_modified="", date="", total=1000)
 HONEST = {"content-range": "bytes 400-999/1000", "content-length": "600", "etag": '"one"'}
 
 
-@pytest.mark.parametrize("changes", [{}, {"etag": ""}, {"content-length": ""}])
+@pytest.mark.parametrize("changes", [{}, {"content-length": ""}])
 def test_the_rest_that_was_asked_for_is_taken(changes: dict[str, str]) -> None:
     assert check_range({**HONEST, **changes}, NOTE, 400) == 1000
 
 
 def test_less_than_the_rest_is_taken_too() -> None:
     """A host may answer with a piece of what was asked for; the next request goes on behind it."""
-    piece = {"content-range": "bytes 400-499/1000", "content-length": "100"}
+    piece = {"content-range": "bytes 400-499/1000", "content-length": "100", "etag": '"one"'}
     assert check_range(piece, NOTE, 400) == 1000
 
 
@@ -42,11 +42,26 @@ def test_a_whole_length_that_was_not_known_is_learnt() -> None:
         {"content-length": "601"},
         {"etag": '"two"'},
         {"etag": 'W/"one"'},
+        {"etag": ""},
+        {"etag": "", "last-modified": "Sat, 28 Nov 2026 10:00:00 GMT"},
     ],
 )
 def test_any_other_range_means_starting_again(changes: dict[str, str]) -> None:
     with pytest.raises(AgainFromStart):
         check_range({**HONEST, **changes}, NOTE, 400)
+
+
+@pytest.mark.parametrize("validator", ["etag", "last-modified"])
+def test_a_rest_that_does_not_name_the_file_is_none(validator: str) -> None:
+    """A host that ignores If-Range sends the end of whatever lies there now."""
+    day = "Sat, 28 Nov 2026 10:00:00 GMT"
+    etag = '"one"' if validator == "etag" else ""
+    note = Note.of(URL, etag=etag, last_modified=day, date="Sat, 28 Nov 2026 11:00:00 GMT", total=1000)
+    rest = {"content-range": "bytes 400-999/1000", "content-length": "600"}
+    assert check_range({**rest, validator: etag or day}, note, 400) == 1000
+    for other in ({}, {validator: "Sun, 29 Nov 2026 10:00:00 GMT"}):
+        with pytest.raises(AgainFromStart):
+            check_range({**rest, **other}, note, 400)
 
 
 def test_a_length_beside_chunks_is_not_believed() -> None:

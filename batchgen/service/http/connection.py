@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         self.received: bytearray | None = None
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
+        self._came = False
         self._eof = False
         self._lost: Exception | None = None
         self._closed = False
@@ -123,6 +124,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Write one request whole. The first byte leaves here and nowhere else."""
+        self._came = False
         self.exchanges += 1
         head = self.h11.send(h11.Request(method=method, target=target, headers=headers)) or b""
         data = self.h11.send(h11.Data(data=body)) or b"" if body else b""
@@ -134,6 +136,8 @@ class Connection(asyncio.Protocol):
         for _ in range(MAX_INTERIM):
             event = await self.event()
             if isinstance(event, h11.Response):
+                if {b"transfer-encoding", b"content-length"} <= {name for name, _ in event.headers}:
+                    raise httpx.RemoteProtocolError("the answer names a length and chunks, so its end is not known")
                 return event
         raise httpx.RemoteProtocolError("too many interim answers")
 
@@ -151,7 +155,7 @@ class Connection(asyncio.Protocol):
     def _what_broke(self, exc: h11.RemoteProtocolError) -> str:
         if not self._eof or self._chunks:
             return f"the answer is not HTTP: {exc}"
-        if self.h11.their_state is h11.SEND_BODY or self.h11.trailing_data[0]:
+        if self._came:
             return "the connection was closed in the middle of the answer"
         return "the connection was closed without an answer"
 
@@ -160,6 +164,7 @@ class Connection(asyncio.Protocol):
             await self._wait()
         if self._chunks:
             chunk = self._chunks.popleft()
+            self._came = True
             self._buffered -= len(chunk)
             if self._buffered <= MAX_BUFFERED // 2 and not self._closed:
                 self.transport.resume_reading()

@@ -5,6 +5,7 @@ All vendor words, envelopes and hiding places end here. `create` holds the table
 """
 
 from batchgen.service.reply.create import outcome
+from batchgen.service.reply.signs import ids_of
 from batchgen.service.reply.task import is_the_service, look
 
-__all__ = ["is_the_service", "look", "outcome"]
+__all__ = ["ids_of", "is_the_service", "look", "outcome"]

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from batchgen.service.reply.body import ID_PLACES, at, id_text, unfolded
+from batchgen.service.reply.body import ID_PLACES, at, id_text, parsed_or_none, unfolded
 from batchgen.service.reply.words import ALIVE, plain
 
 Place = tuple[str | int, ...]
@@ -122,6 +122,26 @@ def ids_in(body: Any, most: int = 12) -> tuple[tuple[str, str], ...]:
             if _SHOWN_KEY.fullmatch(key) and (named := id_text(value)):
                 found[".".join(str(step) for step in (*place, key)), named] = None
     return tuple(found)[:most]
+
+
+def ids_of(evidence: bytes, most: int = 12) -> tuple[tuple[str, str], ...]:
+    """The same of what had come of an answer, also where it is cut or no JSON.
+
+    >>> ids_of(b'{"success":true,"data":{"taskId":"task_1","sta')
+    (('taskId', 'task_1'),)
+    """
+    body = parsed_or_none(evidence)
+    if body is not None:
+        return ids_in(body, most)
+    text = evidence.decode("utf-8", "replace")
+    found = ((key, id_text(one or other)) for key, one, other in _ID_IN_TEXT.findall(text))
+    return tuple(dict.fromkeys((key, named) for key, named in found if named))[:most]
+
+
+_ID_IN_TEXT = re.compile(
+    r"""(?i)["']?\b((?:\w{0,40}_)?id|(?:task|job|generation|video|prediction|request)id|uuid)["']?\s{0,9}[:=]\s{0,9}"""
+    r"""(?:"([^"\\]{1,512})"|([\w.:/\-]{1,512}))"""
+)
 
 
 def names_another(body: Any, task_id: str) -> bool:

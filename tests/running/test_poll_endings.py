@@ -10,10 +10,13 @@ from virtual_time import virtual_loop
 
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Look, State, TaskStatus, Trouble
+from batchgen.ledger import Clock
 from batchgen.ledger.tasks import OpenTask, Seen
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.pacing import Durations, PollPacer, PollSchedule, Rate
 from batchgen.running.poll import LAST_POLL_WITHIN, Poller
-from batchgen.running.state import Board, Clock
+from batchgen.running.settings import Config
+from batchgen.running.state import Board
 
 DEADLINE = 10.0
 
@@ -44,15 +47,13 @@ class World:
     def run(self) -> Board:
         with virtual_loop() as loop:
             self.loop = loop
-            board = Board(clock=Clock(now=loop.time, wall=lambda: 1000.0 + loop.time()))
-            board.emit = lambda name, _fields: self.events.append(name)
+            board = Board(emit=lambda name, _fields: self.events.append(name))
+            clock = Clock(now=loop.time, wall=lambda: 1000.0 + loop.time())
+            settings = Config(deadline=DEADLINE)
             poller = Poller(
-                self,  # type: ignore[arg-type]
-                self,
-                board,
+                RunContext(self, self, board, settings, RunOptions(), clock),  # type: ignore[arg-type]
                 PollPacer(rate=Rate(int(self.rate), 1), now=0.0),
                 PollSchedule(Durations(), rng=random.Random(1)),
-                deadline=DEADLINE,
                 ended=lambda task, status: self.endings.append((task.task_id, status.state, status.error)),
             )
             for n in range(len(self.tasks)):

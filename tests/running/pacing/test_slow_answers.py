@@ -6,9 +6,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from batchgen.job import Look, State, TaskStatus
+from batchgen.ledger import Clock
 from batchgen.ledger.tasks import OpenTask, Seen
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.pacing import Durations, PollPacer, PollSchedule, Rate
 from batchgen.running.poll import MOST_OPEN, Poller
+from batchgen.running.settings import Config
 from batchgen.running.state import Board
 
 DONE = Look(TaskStatus(State.SUCCEEDED, video_urls=("https://f/v.mp4",)))
@@ -40,12 +43,11 @@ class Books:
 async def polled(names: list[str], meanwhile: Callable[[Service, list[str]], Awaitable[None]]) -> list[str]:
     """Look at these tasks, all likely done, until they have ended; `meanwhile` runs beside it."""
     ended: list[str] = []
-    service, board = Service(), Board()
-    pacer = PollPacer(rate=Rate(10_000, 1), now=board.clock.now())
+    service, clock = Service(), Clock()
+    run = RunContext(Books(), service, Board(), Config(deadline=3600), RunOptions(), clock)  # type: ignore[arg-type]
+    pacer = PollPacer(rate=Rate(10_000, 1), now=clock.now())
     schedule = PollSchedule(Durations(), rng=random.Random(1))
-    poller = Poller(
-        Books(), service, board, pacer, schedule, deadline=3600, ended=lambda task, _: ended.append(task.job_id)
-    )  # type: ignore[arg-type]
+    poller = Poller(run, pacer, schedule, ended=lambda task, _: ended.append(task.job_id))
     for number, name in enumerate(names):
         accepted = time.time() - 1000
         poller.add(OpenTask(number, name, number, name, "m", "s", accepted, State.RUNNING, 0, 6))

@@ -12,7 +12,7 @@ from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, GIVEN_UP, NO_OUTPUT, PAID_ENDS, PAID_LOST, WAITING, State
 from batchgen.ledger import purchases, rows, tasks
 from batchgen.ledger.account import settle
-from batchgen.ledger.sqlite.store import set_meta_value
+from batchgen.ledger.sqlite.store import meta_value, set_meta_value
 from batchgen.ledger.tables import attempt, decision, job, task
 
 
@@ -205,6 +205,8 @@ def buy_again(connection: sa.Connection, chosen: Sequence[EndedJob], by: Person)
     """Raise the purchase numbers: these jobs, and only these, wait to be submitted, at the prices that they say."""
     connection.execute(sa.update(job).where(job.c.selected == 1).values(selected=0))
     set_meta_value(connection, "taken_in", None)  # the next run chooses anew
+    if half := meta_value(connection, "taking_in"):
+        set_meta_value(connection, "taking_in", {**half, "mark": None})
     for one in chosen:
         purchases.LEAVE.execute(connection, [purchases.left(one)])
         changed = connection.execute(

@@ -11,12 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.job import InvalidRow, Job, Known, State
+from batchgen.job import Known, State
 from batchgen.ledger.sqlite.prepared import Prepared
-from batchgen.ledger.tables import LIVE, attempt, candidate, job, job_count, manifest, row, task
-
-#: One encoder for all: making one for each row costs more than the encoding.
-json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+from batchgen.ledger.tables import LIVE, attempt, job, job_count, manifest, row, task
 
 _KNOWN = (
     job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price, job.c.error_code,
@@ -65,56 +62,29 @@ def next_numbers(connection: sa.Connection) -> tuple[int, int, int]:
     return top[0] + 1, top[1] + 1, top[2] + 1
 
 
-def job_values(number: int, one: Job, position: int, *, selected: bool) -> dict[str, Any]:
-    """A new job's line."""
-    return {
-        "job_no": number,
-        "job_id": one.job_id,
-        "fingerprint": one.fingerprint,
-        **request_values(one),
-        "state": State.NOT_SUBMITTED.value,
-        "position": position,
-        "selected": int(selected),
-    }
+def any_job(connection: sa.Connection) -> bool:
+    """Whether the ledger has any job."""
+    return connection.execute(sa.select(sa.func.max(job.c.job_no))).scalar() is not None
 
 
-def request_values(one: Job) -> dict[str, Any]:
-    """What a job's line says of the request."""
-    request = one.request
-    return {
-        "request": json_text(request),
-        "provider": request["provider"],
-        "model": request["model"],
-        "scene": request["scene"],
-        "price": one.price,
-    }
+_JOB_COLUMNS = (
+    "job_no", "job_id", "fingerprint", "request", "provider", "model", "scene", "price", "state", "position",
+    "selected",
+)  # fmt: skip
+_ROW_COLUMNS = (
+    "position", "manifest_no", "number", "line", "job_no", "job_id", "changed", "cells", "problems",
+)  # fmt: skip
+_INSERT_JOB, _INSERT_ROW = Prepared(sa.insert(job), _JOB_COLUMNS), Prepared(sa.insert(row), _ROW_COLUMNS)
 
 
-def row_values(
-    position: int, manifest_no: int, one: Job | InvalidRow, job_no: int | None, *, changed: bool = False
-) -> dict[str, Any]:
-    """A row's line; an invalid row keeps what results.csv shows of it, and its problems."""
-    problems = None
-    cells: dict[str, Any] = dict(one.cells)
-    if isinstance(one, InvalidRow):
-        problems = json.dumps(
-            {
-                "values": {key: str(one.values.get(key, "")) for key in ("provider", "model", "scene")},
-                "problems": [[problem.code, problem.message] for problem in one.problems],
-            },
-            ensure_ascii=False,
-        )
-    return {
-        "position": position,
-        "manifest_no": manifest_no,
-        "number": one.row,
-        "line": one.line,
-        "job_no": job_no,
-        "job_id": one.job_id,
-        "changed": int(changed),
-        "cells": json_text(cells),
-        "problems": problems,
-    }
+def insert_jobs(connection: sa.Connection, lines: Sequence[tuple[Any, ...]]) -> None:
+    """New jobs: number, id, fingerprint, request, provider, model, scene, price, state, position, selected."""
+    _INSERT_JOB.insert(connection, lines)
+
+
+def insert_rows(connection: sa.Connection, lines: Sequence[tuple[Any, ...]]) -> None:
+    """Rows: position, manifest's number, number, line, job's number, id, changed, cells, problems."""
+    _INSERT_ROW.insert(connection, lines)
 
 
 _STATE = Prepared(
@@ -167,22 +137,19 @@ RENAME = Prepared(
     .where(job.c.job_no == sa.bindparam("no"))
     .values(job_id=sa.bindparam("new_id"), position=sa.bindparam("to"), selected=sa.bindparam("wanted"))
 )
-RENAME_ROW = Prepared(sa.update(row).where(row.c.position == sa.bindparam("at")).values(job_no=sa.bindparam("no")))
 
 
-def candidate_line(connection: sa.Connection, position: int) -> dict[str, Any]:
-    """The job's line of a candidate, as it was put aside."""
-    query = sa.select(candidate.c.line).where(candidate.c.position == position)
-    line: dict[str, Any] = json.loads(connection.execute(query).scalar_one())
-    return line
+def forget_old_rows(connection: sa.Connection, first_position: int, *, twice: bool = False) -> None:
+    """Rows of earlier manifests go, but for the last row of a job that no row has any more.
 
-
-def forget_old_rows(connection: sa.Connection, first_position: int) -> None:
-    """Rows of earlier manifests go, but for the last row of a job that no row has any more."""
+    `twice`: some of them may have several, because a run was killed while it took rows in.
+    """
     again = sa.select(row.c.job_no).where(row.c.position >= first_position, row.c.job_no.is_not(None))
-    connection.execute(
-        sa.delete(row).where(row.c.position < first_position, row.c.job_no.is_(None) | row.c.job_no.in_(again))
-    )
+    old = row.c.position < first_position
+    connection.execute(sa.delete(row).where(old, row.c.job_no.is_(None) | row.c.job_no.in_(again)))
+    if twice:
+        last = sa.select(sa.func.max(row.c.position)).where(old).group_by(row.c.job_no)
+        connection.execute(sa.delete(row).where(old, row.c.position.not_in(last)))
     gone = sa.select(row.c.manifest_no)
     connection.execute(sa.delete(manifest).where(manifest.c.manifest_no.not_in(gone)))
 

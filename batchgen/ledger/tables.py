@@ -132,16 +132,6 @@ job_count = Table(
 )
 COUNTED_CODES = (NO_OUTPUT, PAID_LOST, GIVEN_UP)
 
-#: While rows are taken in: the lines of new jobs that may turn out to be old ones under another id. On disk, since
-#: all rows may be renamed at once; no part of the ledger.
-candidate = Table(
-    "candidate",
-    MetaData(),
-    Column("position", Integer, primary_key=True),
-    Column("line", Text, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-
 #: Outcomes under which an attempt may have been charged: one such attempt a purchase, by force.
 LIVE = "outcome IS NULL OR outcome IN ('in_doubt', 'accepted', 'paid_lost')"
 _UNSETTLED = "outcome IS NULL OR outcome = 'in_doubt'"

@@ -104,11 +104,23 @@ def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Res
     """
     first = meta_value(connection, "first_position") or 0
     names = _manifest_names(connection, first)
-    for condition, current in ((row.c.position >= first, True), (row.c.position < first, False)):
+    for condition, current in _parts(connection, first):
         after = -1
         while page := _rows_page(connection, condition, after, requests=requests):
             after = page[-1].position
             yield from _Page(connection, page, names, current=current).results()
+
+
+def _parts(connection: sa.Connection, first: int) -> Iterator[tuple[sa.ColumnElement[bool], bool]]:
+    """Which rows are shown, in order, and whether they are the current ones."""
+    now, old = row.c.position >= first, row.c.position < first
+    half = meta_value(connection, "taking_in")
+    if not half:
+        yield from ((now, True), (old, False))
+        return
+    hidden = row.c.position >= half["hidden_from"]
+    new = (row.c.job_no >= half["new_jobs_from"]) & (row.c.position == job.c.position)
+    yield from ((now & ~hidden, True), (old & ~hidden, False), (hidden & new, False))
 
 
 def _manifest_names(connection: sa.Connection, first_position: int) -> dict[int, str]:

@@ -1,194 +1,190 @@
-"""What a walk over the rows looks up in the ledger, and what it enters there, in chunks."""
+"""Decided rows are entered in the ledger, in pieces: each is one transaction that moves a cursor on.
+
+Until the last piece the rows of the run before are the current ones, and new jobs wait without being chosen. A run
+that is killed meanwhile goes on at the cursor when it has the same rows; one with others begins again, and finds
+what was entered as jobs that it knows.
+"""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from batchgen.job import Earlier, InvalidRow, Job, Known, State
+from batchgen.check.line import Line
+from batchgen.job import Earlier, Known, State
 from batchgen.ledger import Person, purchases, rows
-from batchgen.ledger.sqlite.store import set_meta_value
-from batchgen.ledger.tables import candidate as candidate_table
+from batchgen.ledger.sqlite.store import meta_value, set_meta_value
 from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
 from batchgen.ledger.tables import manifest as manifest_table
-from batchgen.ledger.tables import row as row_table
 from batchgen.planning.decide import RAISES, Decision
 
-#: Rows that are looked up and entered at once.
-CHUNK = 2000
+
+class Decided(NamedTuple):
+    """A row and what is done with it (None: it is invalid); what the ledger has of its job."""
+
+    line: Line
+    decision: Decision | None
+    known: Known | None = None
+    back: Earlier | None = None
 
 
-@dataclass(slots=True)
-class Candidate:
-    """A new id whose content was bought before: a rename, if one of the old ids has no row."""
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How far it is. Kept as `meta.taking_in`.
 
-    position: int
-    job_id: str
-    scene: str
-    price: int
-    selected: bool
-    fingerprint: str
+    `hidden_from` and `new_jobs_from` are the first position and job number of rows and jobs that are not current
+    yet, `first` the position of this run's first row, `at` how many of its rows are entered. `empty`: there was no
+    job before. `manifest` is the one that was entered last, `manifest_no` its number. `mark` says which rows they
+    are, None when nobody can go on.
+    """
 
-
-class Lookup:
-    """Asks the ledger, writes nothing."""
-
-    def __init__(self, connection: sa.Connection | None) -> None:
-        self.connection = connection
-
-    def known(self, job_ids: list[str]) -> dict[str, Known]:
-        return rows.known_jobs(self.connection, job_ids) if self.connection is not None else {}
-
-    def bought_with(self, fingerprints: list[str]) -> dict[str, list[Known]]:
-        if self.connection is None or not fingerprints:
-            return {}
-        return rows.bought_with(self.connection, fingerprints)
-
-    def bought_earlier(self, job_nos: list[int]) -> dict[tuple[int, str], Earlier]:
-        if self.connection is None or not job_nos:
-            return {}
-        return purchases.bought_earlier(self.connection, job_nos)
-
-    def keep(
-        self,
-        one: Job | InvalidRow,
-        decision: Decision | None = None,
-        known: Known | None = None,
-        selected: bool = False,
-        back: Earlier | None = None,
-    ) -> int:
-        del one, decision, known, selected, back  # a keeper writes them down
-        return 0
-
-    def flush(self) -> None: ...
-
-    def settle(self, candidate: Candidate, old: Known | None) -> None: ...
-
-    def finish(self) -> None: ...
+    hidden_from: int
+    new_jobs_from: int
+    first: int
+    empty: bool
+    mark: Any = None
+    at: int = 0
+    invalid: int = 0
+    manifest: str = ""
+    manifest_no: int = 0
 
 
-class Entries(Lookup):
-    """Writes each decision down, in chunks."""
+def taking(connection: sa.Connection) -> Taking:
+    """How far a taking in that has begun is."""
+    return Taking(**meta_value(connection, "taking_in"))
 
-    connection: sa.Connection
 
-    def __init__(self, connection: sa.Connection, by: Person) -> None:
-        super().__init__(connection)
-        self.by = by
-        self.job_no, self.position, self.manifest_no = rows.next_numbers(connection)
-        self.first_position = self.position
-        self.manifest_no -= 1
-        self.manifest = ""
-        self.invalid = 0
-        self.jobs: list[dict[str, Any]] = []
-        self.rows: list[dict[str, Any]] = []
-        self.moves: list[dict[str, Any]] = []
-        self.leaves: list[dict[str, Any]] = []
-        self.replaces: list[dict[str, Any]] = []
-        self.decisions: list[dict[str, Any]] = []
-        self.candidates: list[dict[str, Any]] = []
+def begin(connection: sa.Connection, mark: Any = None) -> None:
+    """Begin to take rows in, or go on with those of a run that was killed."""
+    before = meta_value(connection, "taking_in")
+    if before and mark is not None and before["mark"] == mark:
+        return
+    job_no, position, manifest_no = rows.next_numbers(connection)
+    now = Taking(position, job_no, position, job_no == 1, mark, manifest_no=manifest_no - 1)
+    if before:
+        now = replace(now, hidden_from=before["hidden_from"], new_jobs_from=before["new_jobs_from"])
+    chosen = (job_table.c.selected == 1) | (job_table.c.changed == 1)
+    connection.execute(sa.update(job_table).where(chosen).values(selected=0, changed=0))
+    set_meta_value(connection, "taken_in", None)
+    set_meta_value(connection, "taking_in", asdict(now))
+
+
+def write(
+    connection: sa.Connection,
+    now: Taking,
+    decided: Sequence[Decided],
+    renamed: Sequence[int | None],
+    by: Person,
+) -> None:
+    """Enter the next rows, each with what was decided and the job that it takes over, and move the cursor on."""
+    job_no = rows.next_numbers(connection)[0]
+    manifests = list(_manifests(connection, now, decided))
+    jobs: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
+    changes = _Changes(by)
+    position = now.first + now.at
+    for one, old, manifest_no in zip(decided, renamed, manifests, strict=True):
+        line, number = one.line, None
+        if old is not None:
+            number = old
+            changes.renames.append({"no": old, "new_id": line.job_id, "to": position, "wanted": line.selected})
+        elif one.known is not None:
+            number = one.known.job_no
+            changes.of(one, position)
+        elif one.decision is not None:
+            number, job_no = job_no, job_no + 1
+            jobs.append((
+                number, line.job_id, line.fingerprint, line.request, line.provider, line.model, line.scene,
+                line.price, State.NOT_SUBMITTED.value, position, line.selected,
+            ))  # fmt: skip
+        differs = int(one.decision is Decision.CHANGED)
+        lines.append((
+            position, manifest_no, line.number, line.line, number, line.job_id, differs, line.cells, line.problems,
+        ))  # fmt: skip
+        position += 1
+    rows.insert_jobs(connection, jobs)
+    rows.insert_rows(connection, lines)
+    changes.write(connection)
+    last = decided[-1].line.manifest
+    invalid = now.invalid + sum(one.decision is None for one in decided)
+    after = replace(now, at=now.at + len(decided), invalid=invalid, manifest=last, manifest_no=manifests[-1])
+    set_meta_value(connection, "taking_in", asdict(after))
+
+
+def finish(connection: sa.Connection) -> None:
+    """All rows are entered: they are the current ones now."""
+    now = taking(connection)
+    set_meta_value(connection, "first_position", now.first)
+    set_meta_value(connection, "invalid_rows", now.invalid)
+    set_meta_value(connection, "taking_in", None)
+    rows.forget_old_rows(connection, now.first, twice=now.hidden_from < now.first)
+
+
+def _manifests(connection: sa.Connection, now: Taking, decided: Sequence[Decided]) -> Iterator[int]:
+    """The number of each row's manifest; a new one is entered."""
+    name, number = now.manifest, now.manifest_no
+    fresh = now.at == 0
+    for one in decided:
+        if fresh or one.line.manifest != name:
+            name, number, fresh = one.line.manifest, number + 1, False
+            connection.execute(sa.insert(manifest_table), {"manifest_no": number, "name": name})
+        yield number
+
+
+class _Changes:
+    """What becomes of jobs that the ledger knows."""
+
+    def __init__(self, by: Person) -> None:
+        self._by = by
+        self._moves: list[dict[str, Any]] = []
+        self._leaves: list[dict[str, Any]] = []
+        self._replaces: list[dict[str, Any]] = []
+        self._decisions: list[dict[str, Any]] = []
         self.renames: list[dict[str, Any]] = []
-        self.owners: list[dict[str, Any]] = []
-        candidate_table.create(connection)
-        chosen = (job_table.c.selected == 1) | (job_table.c.changed == 1)
-        connection.execute(sa.update(job_table).where(chosen).values(selected=0, changed=0))
 
-    def keep(
-        self,
-        one: Job | InvalidRow,
-        decision: Decision | None = None,
-        known: Known | None = None,
-        selected: bool = False,
-        back: Earlier | None = None,
-    ) -> int:
-        position, self.position = self.position, self.position + 1
-        changed = decision is Decision.CHANGED
-        self.invalid += isinstance(one, InvalidRow)
-        if one.manifest != self.manifest or self.manifest_no < 1:
-            self.manifest, self.manifest_no = one.manifest, self.manifest_no + 1
-            values = {"manifest_no": self.manifest_no, "name": one.manifest}
-            self.connection.execute(sa.insert(manifest_table), values)
-        job_no: int | None = None
-        if isinstance(one, Job) and decision is not Decision.RENAMED:
-            job_no = known.job_no if known else self._new(one, position, selected)
-            if known:
-                move = {"no": known.job_no, "to": position, "wanted": int(selected), "differs": int(changed)}
-                self.moves.append(move)
-                self._again(one, decision, known, selected, back)
-        elif isinstance(one, Job):
-            line = rows.job_values(0, one, position, selected=selected)
-            self.candidates.append({"position": position, "line": rows.json_text(line)})
-        self.rows.append(rows.row_values(position, self.manifest_no, one, job_no, changed=changed))
-        return position
-
-    def _new(self, one: Job, position: int, selected: bool) -> int:
-        number, self.job_no = self.job_no, self.job_no + 1
-        self.jobs.append(rows.job_values(number, one, position, selected=selected))
-        return number
-
-    def _again(
-        self, one: Job, decision: Decision | None, known: Known, selected: bool, back: Earlier | None
-    ) -> None:
-        raised = decision in RAISES and selected
-        same = (known.fingerprint, known.price) == (one.fingerprint, one.price)
+    def of(self, one: Decided, position: int) -> None:
+        """A job whose id the row has."""
+        line, decision, known, back = one
+        if known is None:
+            return
+        differs = int(decision is Decision.CHANGED)
+        self._moves.append({"no": known.job_no, "to": position, "wanted": line.selected, "differs": differs})
+        raised = decision in RAISES and line.selected == 1
+        same = (known.fingerprint, known.price) == (line.fingerprint, line.price)
         replaced = decision is Decision.WAITING and not same  # a mended price list counts at once
         if not (raised or replaced or back):
             return
         if known.state is not State.NOT_SUBMITTED:
-            self.leaves.append(purchases.left(known))
+            self._leaves.append(purchases.left(known))
         now = back or Earlier(State.NOT_SUBMITTED)
-        self.replaces.append(
+        self._replaces.append(
             {
-                "no": known.job_no,
-                "new_fingerprint": one.fingerprint,
-                **{f"new_{name}": value for name, value in rows.request_values(one).items()},
-                "new_purchase": known.purchase_no + int(raised),
-                "new_state": now.state.value,
-                "new_code": now.error_code,
-                "new_error": now.error,
+                "no": known.job_no, "new_fingerprint": line.fingerprint, "new_request": line.request,
+                "new_provider": line.provider, "new_model": line.model, "new_scene": line.scene,
+                "new_price": line.price, "new_purchase": known.purchase_no + int(raised),
+                "new_state": now.state.value, "new_code": now.error_code, "new_error": now.error,
             }
-        )
-        if raised:
-            detail = json.dumps({"purchase_no": known.purchase_no + 1, "was": known.state.value})
-            self.decisions.append(self._decision(f"buy again: {decision}", one.job_id, detail))
-        elif back:
-            detail = json.dumps({"state": back.state.value, "was": known.state.value})
-            self.decisions.append(self._decision("back to what was bought", one.job_id, detail))
-
-    def _decision(self, what: str, job_id: str, detail: str) -> dict[str, Any]:
-        return {"at": self.by.at, "who": self.by.name, "what": what, "job_id": job_id, "detail": detail}
-
-    def flush(self) -> None:
-        rows.insert_many(self.connection, job_table, self.jobs)
-        rows.insert_many(self.connection, row_table, self.rows)
-        rows.insert_many(self.connection, decision_table, self.decisions)
-        rows.insert_many(self.connection, candidate_table, self.candidates)
-        changes = (
-            (rows.MOVE, self.moves), (purchases.LEAVE, self.leaves), (rows.REPLACE, self.replaces),
-            (rows.RENAME, self.renames), (rows.RENAME_ROW, self.owners),
         )  # fmt: skip
-        for statement, values in changes:
+        if raised:
+            detail = {"purchase_no": known.purchase_no + 1, "was": known.state.value}
+            self._decide(f"buy again: {decision}", line.job_id, detail)
+        elif back:
+            self._decide(
+                "back to what was bought", line.job_id, {"state": back.state.value, "was": known.state.value}
+            )
+
+    def _decide(self, what: str, job_id: str, detail: dict[str, Any]) -> None:
+        by, text = self._by, json.dumps(detail)
+        self._decisions.append({"at": by.at, "who": by.name, "what": what, "job_id": job_id, "detail": text})
+
+    def write(self, connection: sa.Connection) -> None:
+        rows.insert_many(connection, decision_table, self._decisions)
+        for statement, values in (
+            (rows.MOVE, self._moves), (purchases.LEAVE, self._leaves), (rows.REPLACE, self._replaces),
+            (rows.RENAME, self.renames),
+        ):  # fmt: skip
             if values:
-                statement.execute(self.connection, values)
-        for each in (self.jobs, self.rows, self.decisions, self.candidates, *(values for _, values in changes)):
-            each.clear()
-
-    def settle(self, candidate: Candidate, old: Known | None) -> None:
-        at = candidate.position
-        if old is not None:
-            number, wanted = old.job_no, int(candidate.selected)
-            self.renames.append({"no": number, "new_id": candidate.job_id, "to": at, "wanted": wanted})
-        else:
-            number, self.job_no = self.job_no, self.job_no + 1
-            self.jobs.append({**rows.candidate_line(self.connection, at), "job_no": number})
-        self.owners.append({"at": at, "no": number})
-        if len(self.owners) >= CHUNK:
-            self.flush()
-
-    def finish(self) -> None:
-        self.flush()
-        candidate_table.drop(self.connection)
-        set_meta_value(self.connection, "invalid_rows", self.invalid)
-        rows.forget_old_rows(self.connection, self.first_position)
+                statement.execute(connection, values)

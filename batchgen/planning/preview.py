@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from batchgen import __version__
 from batchgen.check.findings import nothing_selected
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
 from batchgen.errors import CapError, ManifestError, UsageError
-from batchgen.job import InvalidRow, Job
 from batchgen.ledger import CapReached, Ledger, Person, Store, failpoint, views
 from batchgen.ledger.account import set_cap
 from batchgen.ledger.decisions import note
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
 from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value
-from batchgen.planning import walk
+from batchgen.planning import enter, walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
+from batchgen.planning.spool import FILE as SPOOL
+from batchgen.planning.spool import Spool
 
 SANDBOX_SERVICE = "sandbox"
 
@@ -227,38 +229,90 @@ def take_in(
     cap: Cap,
     options: PlanOptions,
 ) -> None:
-    """Write rows and jobs into the ledger, in one transaction, and the cap with them."""
-    columns = list(dict.fromkeys(name for some in preview.survey.columns.values() for name in some))
+    """Write rows and jobs into the ledger, in pieces, and the cap first.
 
-    by = ledger.person()
+    A run that was killed meanwhile goes on where it was, when it has the same rows and prices.
+    """
+    by, found = ledger.person(), preview.survey
+    failpoint.reached("take_in.before")
+    if preview.taken_in and ledger.read(lambda connection: is_taken_in(connection, found, options)):
+        _check_plan(preview.plan, ledger.read(lambda connection: walk.unchanged(connection, found.invalid)))
+        ledger.write(lambda connection: _store_cap(connection, cap, by))
+        (ledger.out / SPOOL).unlink(missing_ok=True)  # of a run that was killed at the end of taking in
+    else:
+        spool = Spool(ledger.out / SPOOL)
+        try:
+            plan = _spooled(ledger, spool, paths, preview, prices, options)
+            _enter(ledger, spool, plan, preview, prices, cap, options)
+        finally:
+            spool.remove()
+    failpoint.reached("take_in.after")
 
-    def change(connection: Any) -> None:
-        failpoint.reached("take_in.before")
-        if cap.said:
-            change_cap(connection, cap.credits, by)
-        if preview.taken_in and is_taken_in(connection, preview.survey, options):
-            _check_plan(preview.plan, walk.unchanged(connection, preview.survey.invalid))
-            return
-        _check_manifests(preview.survey, prices, options)
-        position = walk.next_position(connection)
-        items: Iterator[Job | InvalidRow] = jobs(
-            paths,
-            options.read,
-            prices,
-            knows=walk.knows(connection),
-            surveyed=preview.survey,
-        )
-        plan = walk.take_in(connection, items, options.selection, by, resubmit_changed=options.resubmit_changed)
-        _check_manifests(preview.survey, prices, options)  # again: it is read while somebody may write it
-        _check_plan(preview.plan, plan)
-        set_meta_value(connection, "first_position", position)
+
+def _spooled(
+    ledger: Ledger,
+    spool: Spool,
+    paths: Sequence[Path | str],
+    preview: Preview,
+    prices: PriceTable,
+    options: PlanOptions,
+) -> Plan:
+    """Bring the rows into the spool, and plan with them; the plan is the one that was shown."""
+    found, mark = preview.survey, _spool_mark(preview.survey, options)
+
+    def lines(connection: Any) -> None:
+        items = jobs(paths, options.read, prices, knows=walk.knows(connection), surveyed=found)
+        spool.fill(walk.as_lines(items, options.selection), mark)
+
+    _check_manifests(found, prices, options)
+    if not spool.holds(mark):
+        ledger.read(lines)
+        _check_manifests(found, prices, options)  # again: it is read while somebody may write it
+    failpoint.reached("take_in.filled")
+
+    def plan(connection: Any) -> walk.Walk:
+        now = walk.Walk(connection, resubmit_changed=options.resubmit_changed)
+        _check_plan(preview.plan, now.through(spool))
+        return now
+
+    now = ledger.read(plan)
+    spool.rename(now.renamed)
+    return now.plan
+
+
+def _enter(
+    ledger: Ledger, spool: Spool, plan: Plan, preview: Preview, prices: PriceTable, cap: Cap, options: PlanOptions
+) -> None:
+    """Write down what is in the spool, each piece durably."""
+    by, found, again = ledger.person(), preview.survey, options.resubmit_changed
+
+    def begin(connection: Any) -> None:
+        _store_cap(connection, cap, by)
+        enter.begin(connection, _spool_mark(found, options))
+
+    def finish(connection: Any) -> None:
+        enter.finish(connection)
+        columns = list(dict.fromkeys(name for some in found.columns.values() for name in some))
         set_meta_value(connection, "columns", columns)
         set_meta_value(connection, "price_version", prices.version)
         # A row that was edited while its job runs or is in doubt is compared anew by each run.
-        set_meta_value(connection, "taken_in", None if plan.differing else _mark(preview.survey, options))
+        set_meta_value(connection, "taken_in", None if plan.differing else _mark(found, options))
 
-    ledger.write(change)
-    failpoint.reached("take_in.after")
+    ledger.write(begin)
+    failpoint.reached("take_in.begun")
+    while ledger.write(lambda connection: walk.piece(connection, spool, by, resubmit_changed=again)):
+        failpoint.reached("take_in.piece")
+    ledger.write(finish)
+
+
+def _store_cap(connection: Any, cap: Cap, by: Person) -> None:
+    if cap.said:
+        change_cap(connection, cap.credits, by)
+
+
+def _spool_mark(found: Survey, options: PlanOptions) -> list[Any]:
+    """What decides which rows are in the spool, and what becomes of each."""
+    return [__version__, options.resubmit_changed, *_mark(found, options)]
 
 
 def _check_manifests(found: Survey, prices: PriceTable, options: PlanOptions) -> None:

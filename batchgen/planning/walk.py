@@ -1,41 +1,105 @@
 """Rows meet the ledger: what a run would do with each (`preview`), and the same written down (`take_in`).
 
-Both walk the rows once and decide alike. A row whose id is new but whose content was paid for under an id
-that no row has any more is only known at the end of the walk: it takes that task over (*renamed*).
+The rows are walked once, and nothing is written. A row whose id is new but whose content was paid for under an id
+that no row has any more is only known at the end of the walk: it takes that task over (*renamed*). `enter` then
+writes down, piece by piece, what was decided.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 import sqlalchemy as sa
 
+from batchgen.check.line import Line
 from batchgen.job import Earlier, InvalidRow, Job, Known, Row, State
-from batchgen.ledger import Person, rows
+from batchgen.ledger import Person, purchases, rows
 from batchgen.ledger.sqlite.store import meta_value
+from batchgen.planning import enter
 from batchgen.planning.decide import RAISES, Decision, Plan, Selection, decide, may_go_back
-from batchgen.planning.enter import CHUNK, Candidate, Entries, Lookup
+from batchgen.planning.enter import Decided
+from batchgen.planning.spool import Spool
+
+#: Rows that are looked up at once, and rows that are written at once where nothing is to be looked up.
+CHUNK, PIECE = 2000, 10_000
 
 
 def preview(
     connection: sa.Connection | None,
-    items: Iterable[Job | InvalidRow],
+    items: Iterable[Job | InvalidRow | Line],
     selection: Selection,
     *,
     resubmit_changed: bool = False,
 ) -> Plan:
     """The plan, with nothing written. Without a ledger (None) every row is new."""
-    return _Intake(Lookup(connection), selection, resubmit_changed).walk(items)
+    return Walk(connection, resubmit_changed=resubmit_changed).through(as_lines(items, selection))
 
 
 def take_in(
     connection: sa.Connection,
-    items: Iterable[Job | InvalidRow],
+    items: Iterable[Job | InvalidRow | Line],
     selection: Selection,
     by: Person,
     *,
     resubmit_changed: bool = False,
 ) -> Plan:
     """The same plan, written into the ledger within the caller's transaction."""
-    return _Intake(Entries(connection, by), selection, resubmit_changed).walk(items)
+    spool = Spool()
+    spool.fill(as_lines(items, selection))
+    walk = Walk(connection, resubmit_changed=resubmit_changed)
+    plan = walk.through(spool)
+    spool.rename(walk.renamed)
+    enter.begin(connection)
+    while piece(connection, spool, by, resubmit_changed=resubmit_changed):
+        pass
+    enter.finish(connection)
+    spool.close()
+    return plan
+
+
+def piece(connection: sa.Connection, spool: Spool, by: Person, *, resubmit_changed: bool) -> bool:
+    """Write the next rows of the spool down; whether there were any. The plan over all of them is known."""
+    taking = enter.taking(connection)
+    page = spool.page(taking.at, PIECE if taking.empty else CHUNK)
+    if not page:
+        return False
+    lines = [line for line, _ in page]
+    if taking.empty:
+        found = [Decided(line, None if line.problems is not None else Decision.NEW) for line in lines]
+    else:
+        found = decided(connection, lines, resubmit_changed=resubmit_changed)
+    renamed = [job_no for _, job_no in page]
+    enter.write(connection, taking, found, renamed, by)
+    return True
+
+
+def decided(connection: sa.Connection, lines: list[Line], *, resubmit_changed: bool) -> list[Decided]:
+    """What is done with each of these rows, but for those that are renamed; an invalid one has no decision."""
+    jobs = [line for line in lines if line.problems is None]
+    known = rows.known_jobs(connection, [line.job_id for line in jobs])
+    numbers = [
+        its.job_no for line in jobs if (its := known.get(line.job_id)) and may_go_back(line.fingerprint, its)
+    ]
+    earlier = purchases.bought_earlier(connection, numbers) if numbers else {}
+    return [_decided(line, known.get(line.job_id), earlier, resubmit_changed) for line in lines]
+
+
+def _decided(
+    line: Line, known: Known | None, earlier: dict[tuple[int, str], Earlier], resubmit_changed: bool
+) -> Decided:
+    if line.problems is not None:
+        return Decided(line, None)
+    content = line.fingerprint
+    back = earlier.get((known.job_no, content)) if known and may_go_back(content, known) else None
+    return Decided(line, decide(content, known, resubmit_changed=resubmit_changed, back=back), known, back)
+
+
+def as_lines(items: Iterable[Job | InvalidRow | Line], selection: Selection) -> Iterator[Line]:
+    """Jobs and invalid rows as they are kept."""
+    for item in items:
+        if isinstance(item, Line):
+            yield item
+        else:
+            yield Line.of(item, selected=isinstance(item, Job) and selection.matches(item))
 
 
 def unchanged(connection: sa.Connection, invalid: int) -> Plan:
@@ -75,95 +139,73 @@ def next_position(connection: sa.Connection) -> int:
     return rows.next_numbers(connection)[1]
 
 
-class _Intake:
-    """One walk over the rows."""
+class Walk:
+    """One walk over the rows. `renamed` has, after it, the position and the job of each row that takes one over."""
 
-    def __init__(self, reader: Lookup, selection: Selection, resubmit_changed: bool) -> None:
-        self.reader = reader
-        self.selection = selection
-        self.resubmit_changed = resubmit_changed
+    def __init__(self, connection: sa.Connection | None, *, resubmit_changed: bool) -> None:
+        self._connection = connection if connection is not None and rows.any_job(connection) else None
+        self._resubmit_changed = resubmit_changed
         self.plan = Plan()
-        self.candidates: list[Candidate] = []
-        self.present: set[int] = set()
-        self.old: dict[str, list[Known]] = {}  # jobs bought earlier, by the content of a candidate
+        self._candidates: list[tuple[int, str, str, int, int, str]] = []
+        self._present: set[int] = set()
+        self._old: dict[str, list[Known]] = {}  # jobs bought earlier, by the content of a candidate
+        self.renamed: list[tuple[int, int]] = []
 
-    def walk(self, items: Iterable[Job | InvalidRow]) -> Plan:
-        for chunk in _chunks(items, CHUNK):
-            self._chunk(chunk)
-            self.reader.flush()
+    def through(self, lines: Iterable[Line]) -> Plan:
+        left = iter(lines)
+        while chunk := list(islice(left, CHUNK)):
+            if self._connection is None:  # where no job is known there is nothing to ask
+                found = [_decided(line, None, {}, self._resubmit_changed) for line in chunk]
+            else:
+                found = decided(self._connection, chunk, resubmit_changed=self._resubmit_changed)
+                new = {one.line.fingerprint for one in found if one.decision is Decision.NEW} - self._old.keys()
+                if new:
+                    bought = rows.bought_with(self._connection, sorted(new))
+                    self._old.update((content, some[::-1]) for content, some in bought.items())
+            for one in found:
+                self._count(one)
+                self.plan.rows += 1
+            del chunk, found
         self._renames()
-        self.reader.finish()
         return self.plan
 
-    def _chunk(self, chunk: list[Job | InvalidRow]) -> None:
-        jobs = [one for one in chunk if isinstance(one, Job)]
-        known = self.reader.known([one.job_id for one in jobs])
-        new = {one.fingerprint for one in jobs if one.job_id not in known} - self.old.keys()
-        bought = self.reader.bought_with(sorted(new))
-        self.old.update((content, some[::-1]) for content, some in bought.items())
-        back = self.reader.bought_earlier(
-            [its.job_no for one in jobs if (its := known.get(one.job_id)) and may_go_back(one.fingerprint, its)]
-        )
-        for one in chunk:
-            self.plan.rows += 1
-            if isinstance(one, InvalidRow):
-                self.plan.invalid += 1
-                self.reader.keep(one)
-                continue
-            found = known.get(one.job_id)
-            if found is None and one.fingerprint in self.old:
-                self._perhaps_renamed(one)
-            else:
-                self._job(one, found, back.get((found.job_no, one.fingerprint)) if found else None)
-
-    def _perhaps_renamed(self, one: Job) -> None:
-        scene, selected = str(one.request["scene"]), self.selection.matches(one)
-        position = self.reader.keep(one, Decision.RENAMED, None, selected)
-        self.candidates.append(Candidate(position, one.job_id, scene, one.price, selected, one.fingerprint))
-
-    def _job(self, one: Job, found: Known | None, back: Earlier | None) -> None:
-        selected = self.selection.matches(one)
-        decision = decide(one.fingerprint, found, resubmit_changed=self.resubmit_changed, back=back)
-        self.reader.keep(one, decision, found, selected, back)
-        if found is not None:
-            self.present.add(found.job_no)
-            same = back is not None or found.fingerprint == one.fingerprint
-            now_same = same or decision is Decision.WAITING or (decision in RAISES and selected)
+    def _count(self, one: Decided) -> None:
+        line, decision, known, back = one
+        if decision is None:
+            self.plan.invalid += 1
+            return
+        if known is None and line.fingerprint in self._old:
+            place = self.plan.rows
+            self._candidates.append((place, line.job_id, line.scene, line.price, line.selected, line.fingerprint))
+            return
+        if known is not None:
+            self._present.add(known.job_no)
+            same = back is not None or known.fingerprint == line.fingerprint
+            now_same = same or decision is Decision.WAITING or (decision in RAISES and line.selected)
             self.plan.differing += not now_same
-        if selected:
-            self.plan.count(decision, one)
-            if decision is Decision.WAITING and found is not None and found.purchase_no > 1:
-                self.plan.again.add(one.price)
-        else:
+        if not line.selected:
             self.plan.unselected += 1
+            return
+        self.plan.add(decision, line.scene, line.price)
+        if decision is Decision.WAITING and known is not None and known.purchase_no > 1:
+            self.plan.again.add(line.price)
 
     def _renames(self) -> None:
-        for one in self.candidates:
-            old = self._left_behind(one.fingerprint)
-            self.reader.settle(one, old)
+        for position, job_id, scene, price, selected, content in self._candidates:
+            old = self._left_behind(content)
             if old is not None:
-                self.plan.renamed.append((old.job_id, one.job_id))
-            if one.selected:
-                self.plan.add(Decision.NEW if old is None else Decision.RENAMED, one.scene, one.price)
+                self.renamed.append((position, old.job_no))
+                self.plan.renamed.append((old.job_id, job_id))
+            if selected:
+                self.plan.add(Decision.NEW if old is None else Decision.RENAMED, scene, price)
             else:
                 self.plan.unselected += 1
 
     def _left_behind(self, fingerprint: str) -> Known | None:
         """The next job with this content whose id no row has any more."""
-        some = self.old[fingerprint]
+        some = self._old[fingerprint]
         while some:
             one = some.pop()
-            if one.job_no not in self.present:
+            if one.job_no not in self._present:
                 return one
         return None
-
-
-def _chunks(items: Iterable[Job | InvalidRow], size: int) -> Iterator[list[Job | InvalidRow]]:
-    chunk: list[Job | InvalidRow] = []
-    for one in items:
-        chunk.append(one)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -24,6 +24,14 @@ class Prepared:
         lines = [tuple(one[name] if name in one else fixed[name] for name in order) for one in values]
         return int(connection.exec_driver_sql(sql, lines).rowcount)
 
+    def insert(self, connection: sa.Connection, lines: Sequence[tuple[Any, ...]]) -> None:
+        """Execute an insert for lines whose values are in the order of the keys."""
+        if lines:
+            sql, order, _ = self._compiled.get(connection.dialect.name) or self._compile(connection)
+            if order != self._keys:
+                raise RuntimeError(f"the columns of an insert come in the order {order}")
+            connection.exec_driver_sql(sql, list(lines))
+
     def _compile(self, connection: sa.Connection) -> tuple[str, list[str], dict[str, Any]]:
         compiled: Any = self._statement.compile(dialect=connection.dialect, column_keys=self._keys)  # type: ignore[attr-defined]
         order = list(compiled.positiontup or [])

@@ -7,14 +7,16 @@ BatchgenError
 ├── ServiceRefused      6   the service refuses the whole batch
 ├── OutputError         7   a file of results can't be written; the ledger has everything
 └── LedgerError         2   the ledger can't be opened, or belongs to another service
-    ├── LedgerBusy      2   another process runs on the same OUT
+    ├── LedgerBusy      75  another process runs on the same OUT
     └── LedgerWriteError 7  the disk refused a write: nothing more may be submitted
 
-Each has one sentence for a person (`message`), a word for programs (`code`) and what to do (`hint`).
+Each has one sentence for a person (`message`), a word for programs (`code`) and what to do (`hint`). They travel
+whole: through a process pool, a pickle, a copy. 70 is for what none of them foresaw, an error in batchgen itself.
 """
 
 import errno
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -28,6 +30,8 @@ class Exit(IntEnum):
     IN_DOUBT = 5
     REFUSED = 6
     UNFINISHED = 7
+    UNEXPECTED = 70
+    BUSY = 75
     INTERRUPTED = 130
 
     @classmethod
@@ -67,12 +71,36 @@ class BatchgenError(Exception):
     """A sentence for a person, with a stable code and a hint."""
 
     exit = Exit.USAGE
+    message: str
+    code: str
+    hint: str
 
     def __init__(self, message: str, *, code: str = "error", hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args, self.__dict__.copy())
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.message, self.code))
+
+
+def _again(kind: type[BatchgenError], args: tuple[Any, ...], attributes: dict[str, Any]) -> BatchgenError:
+    """An error as it was, whatever its class takes to be made."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
+
+class BatchgenWarning(UserWarning):
+    """What may be meant otherwise in a row that is valid, or in a plan that may be carried out."""
 
 
 class UsageError(BatchgenError):
@@ -82,15 +110,22 @@ class UsageError(BatchgenError):
 
 
 class ManifestError(BatchgenError):
-    """A manifest can't be used as a whole: missing, unreadable, without rows."""
+    """A manifest can't be used: missing, unreadable, without rows, or rows have problems.
+
+    `problems` has those of rows (the first 1,000), `survey` all that is known of the manifests; None where none was
+    read.
+    """
 
     exit = Exit.MANIFEST
+    problems: tuple[Any, ...] = ()
+    survey: Any = None
 
 
 class CapError(BatchgenError):
-    """The credit cap refuses what was asked."""
+    """The cap refuses what was asked. `plan` is what was to be bought, where there was a plan."""
 
     exit = Exit.CAP
+    plan: Any = None
 
 
 class ServiceRefused(BatchgenError):
@@ -112,7 +147,9 @@ class LedgerError(BatchgenError):
 
 
 class LedgerBusy(LedgerError):
-    """Another process holds the run lock of this OUT."""
+    """Another process holds the run lock of this OUT: try again later."""
+
+    exit = Exit.BUSY
 
 
 class LedgerWriteError(LedgerError):
@@ -128,10 +165,11 @@ _HINTS = {
 }
 
 
-def system_says_no(error: OSError) -> UsageError:
+def system_says_no(error: OSError) -> BatchgenError:
     """A refusal of the operating system as one of our errors: which file, why, and what to do."""
     where = f"{error.filename}: " if error.filename else ""
-    return UsageError(
+    kind = LedgerBusy if error.errno == errno.EBUSY else UsageError
+    return kind(
         f"The system says no: {where}{error.strerror or error}.",
         code="busy" if error.errno == errno.EBUSY else "system",
         hint=_HINTS.get(

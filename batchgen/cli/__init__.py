@@ -1,7 +1,5 @@
 """argv -> settings -> one call -> exit code. Each command's module is imported when it is called."""
 
-import codecs
-import errno
 import gc
 import importlib
 import os
@@ -11,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import click
 
 from batchgen import __version__
+from batchgen.cli.streams import nobody_reads, open_what_is_closed, speak_plainly
 from batchgen.errors import BatchgenError, Exit, system_says_no
 
 #: command -> (module, one-line help). The order is that of --help.
@@ -64,15 +62,6 @@ class _Commands(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(error.message + hint, ctx) from None
 
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except OSError as error:
-            if not pipe_is_closed(error):
-                raise
-            nobody_reads()  # click would leave with 1, which says that jobs ended without a video
-            return int(Exit.OK)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -109,11 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the `batchgen` command."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     has_stdout = sys.stdout is not None
-    _open_what_is_closed()
+    open_what_is_closed()
     if wants_json(given) and not has_stdout:  # before money is spent
-        say(BatchgenError("There is no stdout: --json has nowhere to print its document.", code="no_stdout"))
+        say(BatchgenError("There is no stdout: the document has nowhere to go.", code="no_stdout"))
         sys.exit(int(Exit.USAGE))
-    _speak_utf8()
+    speak_plainly()
     _write_no_core()
     _collect_seldom()
     heed_terminate()
@@ -145,20 +134,17 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         nobody_reads()
         say(said)
         return document(said, said.exit) if as_json else int(said.exit)
+    except Exception as error:
+        from batchgen.cli.unexpected import ledger_lines, unexpected
+
+        said = unexpected(error)
+        say(said, *ledger_lines(error))
+        return document(said, said.exit) if as_json else int(said.exit)
 
 
 def wants_json(given: Sequence[str]) -> bool:
     """Whether the command was asked for its one JSON document: `--json`, `--format json`, `--format=json`."""
     return bool({"--json", "--format=json"} & set(given)) or ("--format", "json") in pairwise(given)
-
-
-def _open_what_is_closed() -> None:
-    """A stream that was closed before the start (`<&-`, `2>&-`) leads nowhere, instead of being None."""
-    if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open to the end
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - likewise
 
 
 def _collect_seldom() -> None:
@@ -171,12 +157,6 @@ def heed_terminate() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pipe_is_closed(error: OSError) -> bool:
-    """Whether nobody reads what is written any more. Windows calls that an invalid argument, of no file."""
-    closed = error.errno == errno.EINVAL and error.filename is None and sys.platform == "win32"
-    return closed or isinstance(error, BrokenPipeError)
-
-
 def _write_no_core() -> None:
     """After a crash the system writes no core file: the memory of this process holds the API key."""
     try:
@@ -185,19 +165,6 @@ def _write_no_core() -> None:
         return
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def nobody_reads() -> None:
-    """`batchgen status … | head`: the reader has seen enough, and what is left to say goes nowhere. So does what
-    can't be written for another reason: left in its stream, it would fail once more at the very end.
-    """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def document(error: BatchgenError, exit_: Exit) -> int:
@@ -218,31 +185,11 @@ def document(error: BatchgenError, exit_: Exit) -> int:
     return int(exit_)
 
 
-def say(error: BatchgenError) -> None:
-    """One sentence, and what to do."""
+def say(error: BatchgenError, *more: str) -> None:
+    """One sentence, what to do, and what else there is to know."""
     try:
         click.echo(f"batchgen: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  {error.hint}", err=True)
+        for line in filter(None, (error.hint, *more)):
+            click.echo(f"  {line}", err=True)
     except OSError:
         nobody_reads()
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """What a stream can't show, as its code; a byte of a file's name that is no text as `\\xf6`."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    marks = error.object[error.start : error.end]
-    shown = "".join(
-        f"\\x{ord(mark) - 0xDC00:02x}" if "\udc80" <= mark <= "\udcff" else ascii(mark)[1:-1] for mark in marks
-    )
-    return shown, error.end
-
-
-def _speak_utf8() -> None:
-    """Prompts hold any character; a console that can't show one gets an escape instead of a crash."""
-    codecs.register_error("batchgen", _escaped)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="batchgen")

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from batchgen.cli import nobody_reads, pipe_is_closed, say
 from batchgen.cli import options as shared
+from batchgen.cli import say
 from batchgen.cli.signals import Signals
+from batchgen.cli.streams import nobody_reads, pipe_is_closed
 from batchgen.errors import Exit, system_says_no
 
 

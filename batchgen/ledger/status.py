@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.errors import STOP_EXIT, Exit, Stop
+from batchgen.errors import STOP_EXIT, Exit, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, WAITING, State
 from batchgen.ledger import views
 from batchgen.ledger.decisions import Doubt, doubts
@@ -123,7 +123,13 @@ class Status:
 
 
 def read_status(out: Path) -> tuple[Status, list[Doubt]]:
-    """The status of `out` and its doubts. Raises LedgerError when there is no ledger."""
+    """The status of `out` and its doubts. LedgerError when there is no ledger, UsageError when it has no job."""
     with reading(out) as connection:
         status = Status.of(connection, out, running=is_running(out))
+        if not status.states:
+            raise UsageError(
+                f"The ledger in {out} has no job: nothing was taken in there yet.",
+                code="no_jobs",
+                hint="Run a manifest into that folder, or name another one.",
+            )
         return status, doubts(connection)

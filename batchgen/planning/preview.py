@@ -35,7 +35,7 @@ class ManifestProblems(ManifestError):
         if found.file_problems:
             what, hint = "a manifest can't be used as it is", "Correct what is said above, and run it again."
         super().__init__(f"Nothing was submitted: {what}.", code="problems", hint=hint)
-        self.survey = found
+        self.survey, self.problems = found, found.problems
 
 
 class OverCap(CapError):

@@ -212,6 +212,9 @@ def open_run(out: Path, config: Config, options: RunOptions) -> Iterator[OpenRun
         ledger = Ledger.open(out, name)
         try:
             yield OpenRun(ledger, base_url, key, config, options)
+        except Exception as error:
+            error.__dict__["out"] = out  # for whoever has to say what the ledger knows
+            raise
         finally:
             ledger.close()
 

@@ -9,7 +9,7 @@ import pytest
 from desk import Desk
 
 import batchgen
-from batchgen import cli
+from batchgen.cli import streams
 from batchgen.sandbox import Options, SandboxServer
 
 
@@ -46,7 +46,7 @@ def test_a_second_rehearsal_in_the_same_folder_is_refused_in_a_sentence(desk: De
         said = desk.give("run", "shots.csv", "--sandbox", "--json")
         with pytest.raises(batchgen.BatchgenError, match="works there right now"):
             batchgen.run("shots.csv", sandbox=True)
-    assert said.exit == 2
+    assert said.exit == 75
     assert said.json["error"]["code"] == "busy"
     assert "Wait until it ends" in said.json["error"]["hint"]
 
@@ -74,8 +74,8 @@ def test_a_document_is_json_in_every_encoding(desk: Desk) -> None:
 
 
 def test_a_pipe_that_nobody_reads_is_known_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli.pipe_is_closed(BrokenPipeError())
-    assert not cli.pipe_is_closed(OSError(22, "Invalid argument"))
-    monkeypatch.setattr(cli.sys, "platform", "win32")
-    assert cli.pipe_is_closed(OSError(22, "Invalid argument"))
-    assert not cli.pipe_is_closed(OSError(22, "Invalid argument", "COM1"))
+    assert streams.pipe_is_closed(BrokenPipeError())
+    assert not streams.pipe_is_closed(OSError(22, "Invalid argument"))
+    monkeypatch.setattr(streams.sys, "platform", "win32")
+    assert streams.pipe_is_closed(OSError(22, "Invalid argument"))
+    assert not streams.pipe_is_closed(OSError(22, "Invalid argument", "COM1"))

@@ -75,7 +75,7 @@ def test_another_price_stops_the_run_and_names_the_line_to_mend(start: Start, pr
     ended = batch.run("--max-in-flight", "1", "--burst", "1")
     assert ended.exit == 4
     assert f"charged {price} credits for text-to-video with sandbox-1" in ended.err
-    assert "price table" in ended.err
+    assert f"Write prices.text-to-video = {price} into batchgen.toml" in ended.err
     assert ended.states == {"succeeded": 1, "not_submitted": 11}
     assert ended.json["credits"]["charged"] == price == batch.audit.charged
     assert batch.line()["charged_credits"] == str(price)
@@ -85,7 +85,7 @@ def test_another_price_stops_the_run_and_names_the_line_to_mend(start: Start, pr
 def test_after_the_price_table_is_mended_the_rest_is_bought(start: Start) -> None:
     batch = start(5, state_cost=True, prices=("text-to-video=9",))
     assert batch.run("--max-in-flight", "1", "--burst", "1").exit == 4
-    (batch.desk / "batchgen.toml").write_text("[prices]\ntext-to-video = 9\n")
+    (batch.desk / "batchgen.toml").write_text("prices.text-to-video = 9\n")  # as it was said
     ended = batch.run()
     assert ended.exit == 0
     assert ended.json["credits"]["charged"] == 5 * 9

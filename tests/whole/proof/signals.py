@@ -58,7 +58,7 @@ def interruptions(zygote: Zygote, count: int, seed: int) -> Figure:
 
 
 def two_processes(zygote: Zygote, count: int, seed: int) -> Figure:
-    """Several runs start on one OUT at nearly the same moment: one works, the others leave with 2 and say who."""
+    """Several runs start on one OUT at nearly the same moment: one works, the others leave with 75 and say who."""
     figure = Figure("two-processes", seed)
 
     def trial(n: int) -> None:
@@ -70,7 +70,7 @@ def two_processes(zygote: Zygote, count: int, seed: int) -> Figure:
                 time.sleep(rng.uniform(0, 0.1))
             codes = [one.wait() for one in runs]
             verdict = compare(world)
-            busy = [one for one, code in zip(runs, codes, strict=True) if code == 2]
+            busy = [one for one, code in zip(runs, codes, strict=True) if code == 75]
             for one in busy:
                 said = one.stderr.read_text()
                 pid = re.search(r"process (\d+) on", said)
@@ -78,7 +78,7 @@ def two_processes(zygote: Zygote, count: int, seed: int) -> Figure:
                     verdict.violations.append(f"the second process said {said[-200:]!r}")
                 elif pid and int(pid[1]) not in {other.pid for other in runs}:
                     verdict.violations.append(f"the second process named {pid[0]}")
-            if sorted(codes)[0] != 0 or any(code not in (0, 2) for code in codes):
+            if sorted(codes)[0] != 0 or any(code not in (0, 75) for code in codes):
                 verdict.violations.append(f"exits {codes}")
             figure.add(
                 f"four at once {n}", fired=int(bool(busy)), verdicts=(verdict, *trials.finish(world, trials.CLEAN))

@@ -16,7 +16,7 @@ def test_a_signal_stops_gently_and_the_second_at_once(zygote: Zygote) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_second_run_leaves_with_2_and_says_who_works(zygote: Zygote) -> None:
+def test_a_second_run_leaves_with_75_and_says_who_works(zygote: Zygote) -> None:
     signals.two_processes(zygote, 3, SEED).check()
 
 

@@ -317,6 +317,10 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
+#: What its amounts are called where the service counts dollars.
+USD_COLUMNS = ("estimated_usd", "charged_usd", "refunded_usd")
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """What a video file says of itself. None (or "") where it does not say; `duration_s` is in seconds."""
@@ -344,6 +348,9 @@ class Take:
 class Result:
     """One line of results.csv. Times are seconds since 1970 (UTC); `video_paths` are relative to OUT.
 
+    The three amounts are in whole units of the service, dollars with their decimals (there the columns are called
+    `estimated_usd`, `charged_usd`, `refunded_usd`).
+
     `cells` are the manifest's other columns (prompt, inputs, options, own) for this row, as written; `request` is
     what was, or would be, bought. `review` (accept, reject or "") and `review_note` are what a person thinks of the
     video of `task_id`; `film` is the first video; `takes` are the job's earlier ones, the oldest first.
@@ -359,9 +366,9 @@ class Result:
     scene: str = ""
     provider: str = ""
     model: str = ""
-    estimated_credits: int | None = None
-    charged_credits: int | None = None
-    refunded_credits: int | None = None
+    estimated_credits: int | float | None = None
+    charged_credits: int | float | None = None
+    refunded_credits: int | float | None = None
     attempts: int = 0
     submitted_at: float | None = None
     finished_at: float | None = None

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "batchgen"
 
 #: The way of the data. A room imports only rooms above it.
 ORDER = [
+    "amount",
     "job",
     "errors",
     "files",
@@ -27,11 +28,12 @@ ORDER = [
 
 #: What decides without doing (no clock, no network, no file of ours below it), and what it may import.
 PURE = {
+    "amount": set(),
     "job": {"errors"},
     "errors": set(),
     "service/reply": {"job", "service/reply"},
     "running/pacing": {"running/pacing"},
-    "planning/decide": {"job"},
+    "planning/decide": {"amount", "job"},
     "results/formula": {"job"},
     "videos/names": set(),
     "videos/addresses": set(),

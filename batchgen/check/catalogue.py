@@ -6,11 +6,12 @@ Text from a spreadsheet becomes what the model takes on the way to the wire; a f
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from batchgen.check.rates import Rate
 from batchgen.check.video_model import Misfit, Model, word
+from batchgen.job import Row
 from batchgen.manifest.entry import shown
 
 GATEWAY = "gateway"
@@ -41,11 +42,11 @@ class Catalogue:
         """The model's data, or the service's usual names."""
         return self.models.get(name, self.usual)
 
-    def folded(self, values: dict[str, Any]) -> dict[str, Any]:
-        """A row's values with a blank provider filled: with another service than the gateway it is meant."""
-        if self.is_gateway or values.get("provider"):
-            return values
-        return {"provider": self.service, **values}
+    def folded(self, row: Row) -> Row:
+        """A row whose blank provider is filled: with another service than the gateway, that one is meant."""
+        if self.is_gateway or not row.values or row.values.get("provider"):
+            return row
+        return replace(row, values={**row.values, "provider": self.service})
 
     def problems(self, request: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         """(key, code, message, hint) of everything that the service will not take, before money."""

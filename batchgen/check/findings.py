@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.check import lacking
 from batchgen.check.bulk.decide import Bulk
 from batchgen.check.identity import Identities
@@ -29,7 +30,9 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the manifests hold. `by_*` map a name to (jobs, price or None where it varies, credits).
+    """What the manifests hold; amounts are in the smallest part of `unit`.
+
+    `by_*` map a name to (jobs, price or None where it varies, credits).
 
     `problems` are the first 1,000 in file order (`problems_total` counts all), `warnings` likewise;
     `problem_codes` and `warning_codes` count all of them by code. `file_problems` counts the problems of whole
@@ -64,6 +67,7 @@ class Survey:
     by_price: Mapping[tuple[str, int], int] = field(default_factory=dict)
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     identities: Identities = field(default_factory=Identities, repr=False, compare=False)
+    unit: Unit = CREDITS
 
 
 class Listed:
@@ -92,7 +96,8 @@ class Listed:
 class Findings:
     """Counts, prices and lists what one pass finds; memory does not grow with the rows."""
 
-    def __init__(self, by: str | None) -> None:
+    def __init__(self, by: str | None, unit: Unit = CREDITS) -> None:
+        self._unit = unit
         self._tally = Tally(by)
         self._problems, self._warnings = Listed(), Listed()
         self._file_problems = self._invalid = 0
@@ -176,6 +181,7 @@ class Findings:
             by_price=tally.by_price(),
             orders=self._orders,
             identities=identities,
+            unit=self._unit,
         )
 
 

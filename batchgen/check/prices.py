@@ -26,6 +26,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from batchgen.amount import Unit
 from batchgen.check.catalogue import Catalogue
 from batchgen.check.rates import Rate, amount_of, is_rate_name
 from batchgen.errors import UsageError
@@ -93,6 +94,11 @@ class PriceTable:
             version = f"{version}+{digest[:8]}"
         return cls(version, {}, catalogue=catalogue, rates=rates, lenient=lenient)
 
+    @property
+    def unit(self) -> Unit:
+        """What the service counts in."""
+        return Unit(self.catalogue.unit, self.catalogue.scale)
+
     def of(self, request: Mapping[str, Any]) -> int | None:
         """The price of a valid job, in the smallest part of the unit; None where none is known."""
         if self.catalogue.is_gateway:
@@ -113,6 +119,8 @@ class PriceTable:
 
     def entry(self, provider: str, model: str, scene: str) -> str:
         """The entry that set the price, as a person would look for it: `prices."kie/veo3".text-to-video`."""
+        if not self.catalogue.is_gateway:
+            return f'prices."{self.catalogue.service}/{model}"'
         return self._found(provider, model, scene)[0]
 
     def cheaper(self) -> list[tuple[str, int, int]]:

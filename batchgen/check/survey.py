@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batchgen.check.bulk.csv import quick_csv
@@ -38,16 +38,17 @@ def survey(
 ) -> Survey:
     """Read, validate and price everything. Bad files and bad rows are in the answer, never an exception."""
     folders = paths.warnings if isinstance(paths, Found) else ()
+    options = _of_service(options, prices)
     reading = _Reading(tuple(dict.fromkeys(paths)), options, prices, knows, by, folders)
     with ThreadPoolExecutor(1, "batchgen-digest") as aside:
         digest = _Digest(aside, options, prices)
-        sieve, first = Sieve(), Findings(by)
+        sieve, first = Sieve(), Findings(by, prices.unit)
         _count(reading, Suspects(), Identities(), first, sieve, digest)
         suspects = sieve.suspects()
         if not suspects:
             return first.survey(digest.result(), digest.files, Identities())
         identities = _look_closely(reading, suspects)
-        final = Findings(by)
+        final = Findings(by, prices.unit)
         _count(reading, suspects, identities, final, None, None)
         return final.survey(digest.result(), digest.files, identities)
 
@@ -83,6 +84,7 @@ def verdicts(
     paths: Paths, options: ReadOptions, prices: PriceTable, knows: Knows | None, surveyed: Survey
 ) -> Iterator[Verdict]:
     """Every row that counts, judged and named."""
+    options = _of_service(options, prices)
     reading = _Reading(paths, options, prices, knows)
     names = JobIds(surveyed.identities)
     for path in dict.fromkeys(paths):
@@ -90,6 +92,11 @@ def verdicts(
         for entry in manifest.entries:
             if reading.takes(entry) and (named := settle(reading.judge(entry, manifest), names)):
                 yield named
+
+
+def _of_service(options: ReadOptions, prices: PriceTable) -> ReadOptions:
+    """With a service behind the gateway, a manifest needs no provider: the service's name is meant."""
+    return options if prices.catalogue.is_gateway else replace(options, optional=("provider",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +113,21 @@ class _Reading:
 
     def takes(self, entry: Entry) -> bool:
         """Whether `--select` takes a row."""
-        return all(entry.row.matches(column, glob) for column, glob in self.options.select)
+        return self._fits(entry, self.options.select)
+
+    def _fits(self, entry: Entry, conditions: tuple[tuple[str, str], ...]) -> bool:
+        row = self.prices.catalogue.folded(entry.row) if conditions else entry.row
+        return all(row.matches(column, glob) for column, glob in conditions)
 
     def judge(self, entry: Entry, manifest: Manifest) -> Verdict:
-        return judge(entry, manifest, self.prices, self.knows)
+        wanted = self._fits(entry, self.options.wanted)
+        return judge(entry, manifest, self.prices, self.knows, wanted=wanted)
 
     def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
         """A manifest and its rows, the sure ones of a CSV file as sums."""
         manifest = open_manifest(path, self.options)
-        if self.options.select or _format(path) != "csv":
+        careful = self.options.select or not self.prices.catalogue.is_gateway
+        if careful or _format(path) != "csv":
             return manifest, manifest.entries
         return manifest, quick_csv(path, manifest, Terms(self.options, self.prices, self.by, suspects))
 
@@ -223,7 +236,8 @@ class _Digest:
 
     def result(self) -> str:
         given = self.options
-        matter = [given.encoding, given.sheet, given.own, given.delimiter, given.select, self.prices.version]
+        chosen = [given.select, given.wanted]
+        matter = [given.encoding, given.sheet, given.own, given.delimiter, chosen, self.prices.version]
         together = hashlib.sha256(json.dumps(matter).encode())
         for _, content in self._files:
             together.update(content.result())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from batchgen.check.at_service import SAID_BY_DATA, offer
 from batchgen.check.identity import Name
 from batchgen.check.made import made_already
 from batchgen.check.oddities import wrong_address, wrong_text
@@ -100,9 +101,19 @@ def _where(place: tuple[str, int, int | None], row: Row) -> str:
     return at if manifest == row.manifest else f"{at} of {manifest}"
 
 
-def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[[Row], bool] | None) -> Verdict:
-    """Decide about one entry. Pure but for asking whether OUT knows what a row says was bought."""
-    row = entry.row
+def judge(
+    entry: Entry,
+    manifest: Manifest,
+    prices: PriceTable,
+    knows: Callable[[Row], bool] | None,
+    *,
+    wanted: bool = True,
+) -> Verdict:
+    """Decide about one entry. Pure but for asking whether OUT knows what a row says was bought.
+
+    What the service does not sell is a problem of a row that is `wanted`; others may be another service's.
+    """
+    row = prices.catalogue.folded(entry.row)
     problems = list(entry.problems)
     unread = bool(problems) and not row.values  # nothing of the row could be read: that is said already
     off = any(problem.code in ("commented_row", "stray_row") for problem in problems)
@@ -127,9 +138,22 @@ def judge(entry: Entry, manifest: Manifest, prices: PriceTable, knows: Callable[
         whole += tuple(_no_column(problem) for problem in lacking)
         return Verdict(row, None, 0, tuple(problems), entry.warnings, whole, lacking=keys)
     request = request_of(row.values)
-    price = prices.price(request["provider"], request["model"], request["scene"])
-    warnings = (*entry.warnings, *_made_already(row, request, price), *cautions(row, request))
-    return Verdict(row, request, price, (), warnings)
+    return _priced(entry, row, request, prices, wanted=wanted)
+
+
+def _priced(entry: Entry, row: Row, request: dict[str, Any], prices: PriceTable, *, wanted: bool) -> Verdict:
+    """A row that holds to the schema: what it costs, and what is worth a warning or is not sold."""
+    warnings = tuple(cautions(row, request))
+    if prices.catalogue.is_gateway:
+        price = prices.of(request) or 0
+    else:
+        offered = offer(row, request, prices, wanted=wanted)
+        if offered.problems:
+            return Verdict(row, None, 0, offered.problems, entry.warnings)
+        price = offered.price
+        warnings = (*(one for one in warnings if one.code not in SAID_BY_DATA), *offered.warnings)
+    made = _made_already(row, request, prices.unit.count(price))
+    return Verdict(row, request, price, (), (*entry.warnings, *made, *warnings))
 
 
 def _lacks_column(problem: Problem, manifest: Manifest) -> bool:
@@ -143,14 +167,14 @@ def _no_column(problem: Problem) -> Problem:
     return replace(problem, row=None, line=None, cell=None, message=message)
 
 
-def _made_already(row: Row, request: dict[str, Any], price: int) -> Iterator[Problem]:
+def _made_already(row: Row, request: dict[str, Any], price: str) -> Iterator[Problem]:
     """A row that says that its video is there; a result that was fed back is known by its task."""
     if row.task_id or row.unsettled or not row.cells:
         return
     film_is_input = request["scene"] == "video-to-video" and not row.cells.get("video_input")
     if found := made_already(row.cells, film_is_input=film_is_input):
         column, text = found
-        message = f"{column} says {shown(text)}: made already? It is made again for {price} credits."
+        message = f"{column} says {shown(text)}: made already? It is made again for {price}."
         hint = "Delete the row, or choose the others with --select, if it is not to be bought."
         yield at(row, column, "made_already", message, hint)
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import click
 
 from batchgen import __version__
+from batchgen.amount import CREDITS
 from batchgen.cli.streams import nobody_reads, open_what_is_closed, speak_plainly
 from batchgen.errors import BatchgenError, Exit, system_says_no
 
@@ -177,7 +178,8 @@ def document(error: BatchgenError, exit_: Exit) -> int:
         said = manifest_error_json(error)
     else:
         plan = getattr(error, "plan", None)
-        said = error_json(error, exit_, plan.as_json() if plan else None)
+        unit = getattr(error, "unit", CREDITS)
+        said = error_json(error, exit_, unit.document(plan.as_json()) if plan else None)
     try:
         print_json(said)
     except OSError:

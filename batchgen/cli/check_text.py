@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.check.sentences import count, sentence, visible, where
 from batchgen.check.survey import Survey
 from batchgen.check.tally import Group
@@ -95,10 +96,10 @@ def summary(survey: Survey) -> str:
     if survey.invalid:
         return (
             f"{count(survey.rows, 'row')}: {survey.valid:,} good, {survey.invalid:,} with problems. "
-            f"The good ones cost {count(survey.credits, 'credit')}."
+            f"The good ones cost {survey.unit.count(survey.credits)}."
         )
     good = "all good" if survey.rows > 1 else "good"
-    verdict = f"{good}, {count(survey.credits, 'credit')}" if not survey.problems_total else "not usable yet"
+    verdict = f"{good}, {survey.unit.count(survey.credits)}" if not survey.problems_total else "not usable yet"
     return f"{count(survey.rows, 'row')}: {verdict}."
 
 
@@ -160,37 +161,42 @@ def _tables(survey: Survey) -> Iterable[tuple[str, Mapping[str, Group]]]:
         yield survey.by_column or "value", survey.by
 
 
-def estimate_text(survey: Survey, *, already_paid: Amount = (0, 0), to_pay: Amount | None = None) -> str:
+def estimate_text(
+    survey: Survey, *, already_paid: Amount = (0, 0), to_pay: Amount | None = None, unit: Unit = CREDITS
+) -> str:
     """What `estimate` says on a terminal."""
     lines = []
     for name, groups in _tables(survey):
-        rows = [_cells(value, group) for value, group in _shortened(groups)]
-        rows = [(name, "jobs", "credits each", "credits"), *rows]
+        rows = [_cells(value, group, unit) for value, group in _shortened(groups)]
+        rows = [(name, "jobs", f"{unit.word} each", unit.word), *rows]
         widths = [max(len(row[index]) for row in rows) for index in range(4)]
         for row in rows:
             first = visible(row[0]).ljust(widths[0])
             lines.append("  ".join([first, *(cell.rjust(widths[i + 1]) for i, cell in enumerate(row[1:]))]))
         lines.append("")
-    lines.append(_total(survey, already_paid, to_pay))
+    lines.append(_total(survey, already_paid, to_pay, unit))
     return "\n".join(lines) + "\n"
 
 
-def estimate_markdown(survey: Survey, *, already_paid: Amount = (0, 0), to_pay: Amount | None = None) -> str:
+def estimate_markdown(
+    survey: Survey, *, already_paid: Amount = (0, 0), to_pay: Amount | None = None, unit: Unit = CREDITS
+) -> str:
     """The estimate as Markdown tables, for a pull request."""
-    lines = ["### Estimated credits", ""]
+    lines = [f"### Estimated {unit.word}", ""]
     for name, groups in _tables(survey):
-        lines.append(f"| {_escaped(name)} | jobs | credits each | credits |")
+        lines.append(f"| {_escaped(name)} | jobs | {unit.word} each | {unit.word} |")
         lines.append("|---|---:|---:|---:|")
         for value, group in _shortened(groups):
-            lines.append("| " + " | ".join(_escaped(cell) for cell in _cells(value, group)) + " |")
+            cells = (_escaped(cell) for cell in _cells(value, group, unit))
+            lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    lines.append(f"**{_total(survey, already_paid, to_pay)}**")
+    lines.append(f"**{_total(survey, already_paid, to_pay, unit)}**")
     return "\n".join(lines) + "\n"
 
 
-def _cells(value: str, group: Group) -> tuple[str, str, str, str]:
+def _cells(value: str, group: Group, unit: Unit) -> tuple[str, str, str, str]:
     jobs, price, credits_ = group
-    return value or "(blank)", f"{jobs:,}", "varies" if price is None else f"{price:,}", f"{credits_:,}"
+    return value or "(blank)", f"{jobs:,}", "varies" if price is None else unit.text(price), unit.text(credits_)
 
 
 def _shortened(groups: Mapping[str, Group]) -> Iterable[tuple[str, Group]]:
@@ -203,12 +209,12 @@ def _shortened(groups: Mapping[str, Group]) -> Iterable[tuple[str, Group]]:
     return [*items[: LINES - 1], (f"{len(rest):,} others", others)]
 
 
-def _total(survey: Survey, already_paid: Amount, to_pay: Amount | None) -> str:
-    total = f"{count(survey.valid, 'job')}, {count(survey.credits, 'credit')}"
+def _total(survey: Survey, already_paid: Amount, to_pay: Amount | None, unit: Unit) -> str:
+    total = f"{count(survey.valid, 'job')}, {unit.count(survey.credits)}"
     if already_paid[0] and to_pay is not None:
         total += (
-            f": {count(already_paid[0], 'job')} paid already with {count(already_paid[1], 'credit')}, "
-            f"{count(to_pay[0], 'job')} to pay for with {count(to_pay[1], 'credit')}"
+            f": {count(already_paid[0], 'job')} paid already with {unit.count(already_paid[1])}, "
+            f"{count(to_pay[0], 'job')} to pay for with {unit.count(to_pay[1])}"
         )
     if survey.problems_total:
         total += f" (not complete: {count(survey.invalid, 'row')} with problems left out)"

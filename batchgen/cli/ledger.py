@@ -22,7 +22,7 @@ def status_command(out: Path, as_json: bool) -> int:
 
     status, doubts = read_status(out)
     if as_json:
-        shared.print_json(status.as_json(status.exit()))
+        shared.print_json(status.unit.document(status.as_json(status.exit())))
     else:
         click.echo(status_text(status, doubts))
     return int(Exit.OK)
@@ -77,10 +77,11 @@ def _listing(out: Path) -> str:
     """Every doubt of OUT, with what helps to find it."""
     from batchgen.cli.status_text import doubts_text
     from batchgen.ledger.decisions import doubts
+    from batchgen.ledger.sqlite.store import unit_of
 
     with reading(out) as connection:
-        some = doubts(connection)
-    return "\n".join(doubts_text(some, len(some))) if some else "Nothing is in doubt."
+        some, unit = doubts(connection), unit_of(connection)
+    return "\n".join(doubts_text(some, len(some), unit=unit)) if some else "Nothing is in doubt."
 
 
 def _confirm(question: str) -> bool:
@@ -110,6 +111,7 @@ def _confirm(question: str) -> bool:
 @shared.setting("base_url", "URL")
 @shared.plain_http
 @shared.setting("max_credits", "N|none")
+@shared.setting("max_usd", "X|none")
 @shared.setting("max_failures", "N|P%")
 @shared.setting("rate", "R")
 @shared.setting("burst", "N")
@@ -125,26 +127,26 @@ def _confirm(question: str) -> bool:
 @shared.quiet
 def retry_command(out: Path, **flags: Any) -> int:
     """Buy again what ended without a video. Shows the price first, and asks."""
-    from batchgen.check.prices import PriceTable
     from batchgen.cli.run import _ask_key, ask_trust, end
+    from batchgen.planning.preview import bought_at
     from batchgen.running import flow, resolve, retry
     from batchgen.running.context import RunOptions
     from batchgen.running.progress import Progress
 
-    config = shared.config_of(flags)
-    prices = PriceTable.load(config.prices)
+    config = shared.config_of(flags).at(bought_at(resolve.service_of(out))[0])
+    prices, cap, unit = config.table(), config.cap, config.unit
     wanted = retry.Wanted(
         flags["states"], flags["codes"], flags["jobs"], file=flags["file"], buy_again=flags["buy_again"]
     )
     choice = retry.to_retry(out, wanted, prices)
-    for sentence in retry.choice_lines(choice):
+    for sentence in retry.choice_lines(choice, unit):
         click.echo(sentence, err=flags["as_json"] or not flags["dry_run"])
-    retry.check_cap(out, choice.price, config.max_credits)
+    retry.check_cap(out, choice.price, cap)
     if flags["dry_run"] or not choice.jobs:
         if flags["as_json"]:
             ids = [one.job_id for one in choice.jobs]
             plan = {"jobs": len(ids), "credits": choice.price, "job_ids": ids}
-            shared.print_json({"plan": plan, "out": str(out), "exit": int(Exit.OK)})
+            shared.print_json(unit.document({"plan": plan, "out": str(out), "exit": int(Exit.OK)}))
         return int(Exit.OK)
     if not flags["yes"] and not resolve.is_sandbox(out) and not _confirm("Go on?"):
         raise UsageError("Nothing was submitted.", code="declined")
@@ -157,7 +159,7 @@ def retry_command(out: Path, **flags: Any) -> int:
         stop=(signals := Signals()),
     )
     with signals:
-        ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, config.max_credits, prices))
+        ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, cap, prices))
     return end(ended, as_json=flags["as_json"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from batchgen.amount import Unit
 from batchgen.cli import options as shared
 from batchgen.cli import say
 from batchgen.errors import CapError, Exit, UsageError
@@ -27,6 +28,7 @@ def _read_options(flags: dict[str, Any]) -> Any:
 
 @click.command("validate", no_args_is_help=True)
 @shared.manifests_argument
+@shared.setting("service", "NAME")
 @shared.reading
 @click.option(
     "--fix",
@@ -49,7 +51,6 @@ def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, 
     --fix writes the bad rows with their reasons; corrected, that file runs as it is.
     """  # fmt: skip
     from batchgen.check.fix import write_fix
-    from batchgen.check.prices import PriceTable
     from batchgen.check.sentences import count
     from batchgen.check.survey import find_manifests, survey
     from batchgen.cli.annotations import annotations
@@ -57,7 +58,7 @@ def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, 
 
     format_ = "json" if flags["as_json"] else flags["format_"]
     options = _read_options(flags)
-    prices = PriceTable.load(shared.config_of({}).prices)
+    prices = shared.config_of({"service": flags["service"]}).table(lenient=True)
     paths = find_manifests(manifests)
     found = survey(paths, options, prices)
     if fix is not None and found.invalid:
@@ -79,15 +80,16 @@ def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, 
 @shared.reading
 @click.option("--by", metavar="COLUMN", help="Also sum by this column, e.g. campaign.")
 @click.option("--out", type=shared.Folder(path_type=Path), metavar="OUT", help="Count what is paid there already.")
+@shared.setting("service", "NAME")
 @shared.setting("max_credits", "N|none")
+@shared.setting("max_usd", "X|none")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text")
 @shared.as_json
 def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
-    """Say what MANIFEST… will cost in credits: by scene, provider and model. No key, no network.
+    """Say what MANIFEST… will cost: by scene, provider and model. No key, no network.
 
-    With --max-credits it leaves with 4 when more than that is still to pay.
+    With --max-credits (or --max-usd) it leaves with 4 when more than that is still to pay.
     """
-    from batchgen.check.prices import PriceTable
     from batchgen.check.survey import find_manifests, survey
     from batchgen.cli.check_text import (
         estimate_json,
@@ -100,9 +102,10 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
     from batchgen.planning import walk
 
     format_ = "json" if flags["as_json"] else flags["format_"]
-    config = shared.config_of({"max_credits": flags["max_credits"]})
+    config = shared.config_of({name: flags[name] for name in ("service", "max_credits", "max_usd")})
+    unit, cap = config.unit, config.cap
     options = _read_options(flags)
-    prices = PriceTable.load(config.prices)
+    prices = config.table()
     paths = find_manifests(manifests)
     with _ledger_of(flags["out"]) as connection:
         knows = None if connection is None else walk.knows(connection)
@@ -111,29 +114,34 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         paid, to_pay = _paid(paths, options, prices, found, connection)
     if found.problems_total or found.rows == 0:
         if format_ == "json":
-            shared.print_json({**validate_json(found), **estimate_json(found, already_paid=paid, to_pay=to_pay)})
+            total = estimate_json(found, already_paid=paid, to_pay=to_pay)
+            shared.print_json({**validate_json(found), **unit.document(total)})
         elif format_ == "markdown":
             click.echo(validate_markdown(found).rstrip("\n"))
         else:
             click.echo(validate_text(found).strip("\n"), err=True)
         return int(Exit.MANIFEST)
-    over = _over_cap(to_pay[1], config.max_credits)
+    over = _over_cap(to_pay[1], cap, unit)
     if format_ == "json":
         about = shared.error_json(over, over.exit) if over else {}
-        shared.print_json({**estimate_json(found, already_paid=paid, to_pay=to_pay), **about})
+        shared.print_json({**unit.document(estimate_json(found, already_paid=paid, to_pay=to_pay)), **about})
     else:
         render = estimate_markdown if format_ == "markdown" else estimate_text
-        click.echo(render(found, already_paid=paid, to_pay=to_pay).rstrip("\n"))
+        click.echo(render(found, already_paid=paid, to_pay=to_pay, unit=unit).rstrip("\n"))
     if over is None:
         return int(Exit.OK)
     say(over)
     return int(over.exit)
 
 
-def _over_cap(to_pay: int, cap: Cap) -> CapError | None:
+def _over_cap(to_pay: int, cap: Cap, unit: Unit) -> CapError | None:
     if not cap.said or cap.credits is None or to_pay <= cap.credits:
         return None
-    return CapError(f"{to_pay:,} credits to pay are more than the cap of {cap.credits:,}.", code="over_cap")
+    return CapError(
+        f"{unit.count(to_pay)} to pay {'is' if unit.exact(to_pay) == 1 else 'are'} more than the cap of "
+        f"{unit.text(cap.credits)}.",
+        code="over_cap",
+    )
 
 
 def _check_by(found: Any) -> None:

@@ -21,6 +21,7 @@ from batchgen.errors import Exit, system_says_no
 @click.option(
     "--must-resume", is_flag=True, help="Refuse to begin a new ledger: OUT must be the one of earlier runs."
 )
+@shared.setting("service", "NAME")
 @shared.setting("base_url", "URL")
 @shared.plain_http
 @click.option("--sandbox", is_flag=True, help="Use the local stand-in: no key, no money, no network.")
@@ -30,6 +31,7 @@ from batchgen.errors import Exit, system_says_no
 @click.option("--dry-run", is_flag=True, help="Show the plan and its credits, and stop; needs no key.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @shared.setting("max_credits", "N|none")
+@shared.setting("max_usd", "X|none")
 @click.option("--fill-cap", is_flag=True, help="Over the cap: submit as many as fit, in manifest order.")
 @shared.setting("max_failures", "N|P%")
 @click.option("--resubmit-changed", is_flag=True, help="Buy a new video for rows edited after theirs was bought.")
@@ -106,7 +108,7 @@ def problems(error: Any, *, as_json: bool) -> int:
 def _dry_run(preview: Any, *, as_json: bool) -> int:
     if as_json:
         plan = {"plan": preview.plan.as_json(), "out": str(preview.out), "cap": preview.cap, "exit": 0}
-        shared.print_json(plan)
+        shared.print_json(preview.unit.document(plan))
     else:
         click.echo(plan_text(preview))
         click.echo("Dry run: nothing was submitted.")
@@ -122,12 +124,10 @@ def _confirm(preview: Any, *, quiet: bool, yes: bool) -> bool:
         click.echo(plan_text(preview), err=True)
     if not asks:
         return yes
-    total = preview.plan.to_submit
-    what = f"{count(total.jobs, 'job')} for {count(total.credits, 'credit')}"
+    total, unit = preview.plan.to_submit, preview.unit
+    what = f"{count(total.jobs, 'job')} for {unit.count(total.credits)}"
     if preview.limit is not None and preview.limit < total.jobs:
-        what = (
-            f"{preview.limit:,} of these {count(total.jobs, 'job')}, for at most {count(preview.needed, 'credit')}"
-        )
+        what = f"{preview.limit:,} of these {count(total.jobs, 'job')}, for at most {unit.count(preview.needed)}"
     return click.confirm(f"Submit {what}?", default=False, err=True)
 
 
@@ -156,10 +156,10 @@ def plan_text(preview: Any) -> str:
     """The plan for a person: what is bought, what is not and why, and the cap."""
     from batchgen.planning.decide import Decision
 
-    plan = preview.plan
+    plan, unit = preview.plan, preview.unit
     lines = [f"{plan.rows:,} rows -> {preview.out}", *(f"  {line}" for line in preview.about)]
     for scene, one in sorted(plan.by_scene.items()):
-        lines.append(f"  submit  {one.jobs:>9,} {scene:<16} {one.credits:>9,} credits")
+        lines.append(f"  submit  {one.jobs:>9,} {scene:<16} {unit.text(one.credits):>9} {unit.name}")
     words = {
         Decision.DONE: "done already",
         Decision.RUNNING: "running already",
@@ -174,11 +174,13 @@ def plan_text(preview: Any) -> str:
     again = {Decision.EDITED: "ended without a video", Decision.REBUY: "were bought"}
     for decision, sentence in again.items():
         if (one := plan.sums[decision]).jobs:
-            lines.append(f"  (of these {one.jobs:,} again, edited since they {sentence}: {one.credits:,} credits)")
+            lines.append(
+                f"  (of these {one.jobs:,} again, edited since they {sentence}: {unit.count(one.credits)})"
+            )
     if plan.again.jobs:
         lines.append(
             f"  (of these {plan.again.jobs:,} again, bought or tried before and still waiting: "
-            f"{plan.again.credits:,} credits)"
+            f"{unit.count(plan.again.credits)})"
         )
     if plan.invalid:
         lines.append(f"  skip    {plan.invalid:>9,} with problems")
@@ -187,13 +189,19 @@ def plan_text(preview: Any) -> str:
     repeated = preview.survey.duplicates
     if repeated.rows:
         lines.append(
-            f"  note: {repeated.rows:,} rows repeat an earlier one; they cost {repeated.credits:,} credits."
+            f"  note: {repeated.rows:,} rows repeat an earlier one; they cost {unit.count(repeated.credits)}."
         )
     total = plan.to_submit
-    cap = "no cap" if preview.cap is None else f"cap {preview.cap:,}, of which {max(0, preview.room):,} free"
-    lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{total.credits:>9,} credits ({cap})")
+    cap = (
+        "no cap"
+        if preview.cap is None
+        else (f"cap {unit.text(preview.cap)}, of which {unit.text(max(0, preview.room))} free")
+    )
+    lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{unit.text(total.credits):>9} {unit.name} ({cap})")
     if preview.limit is not None and preview.limit < total.jobs:
-        lines.append(f"  limit   {preview.limit:>9,} in this run{'':<5}{preview.needed:>9,} credits at most")
+        lines.append(
+            f"  limit   {preview.limit:>9,} in this run{'':<5}{unit.text(preview.needed):>9} {unit.name} at most"
+        )
     return "\n".join(lines)
 
 
@@ -210,7 +218,7 @@ def end(ended: Any, *, as_json: bool) -> int:
         nobody_reads()
     try:
         if as_json:
-            shared.print_json(ended.status.as_json(ended.exit))
+            shared.print_json(ended.status.unit.document(ended.status.as_json(ended.exit)))
         else:
             click.echo(end_text(ended.status))
     except OSError as error:

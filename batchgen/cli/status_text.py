@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.check.sentences import count
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger.decisions import Doubt
@@ -29,13 +30,14 @@ def status_text(status: Status, some: Sequence[Doubt]) -> str:
     lines = [f"{status.out}: {count(sum(status.states.values()), 'job')}"]
     lines += [f"  {state.value:<14}{jobs:>9,}" for state, jobs in _ordered(status.states)]
     credits = status.credits  # noqa: A001 - the product's word
-    lines.append("credits")
+    unit = status.unit
+    lines.append(unit.word)
     amounts = [("charged", credits.charged), ("refunded", credits.refunded), ("reserved", credits.reserved)]
     amounts += [("in doubt", credits.in_doubt)]
-    lines += [f"  {name:<14}{amount:>9,}" for name, amount in amounts if amount or name == "charged"]
-    lines.append(f"  {'cap':<14}{'none' if credits.cap is None else format(credits.cap, ','):>9}")
+    lines += [f"  {name:<14}{unit.text(amount):>9}" for name, amount in amounts if amount or name == "charged"]
+    lines.append(f"  {'cap':<14}{'none' if credits.cap is None else unit.text(credits.cap):>9}")
     if some:
-        lines += ["", *doubts_text(some)]
+        lines += ["", *doubts_text(some, unit=unit)]
     lines += ["", *next_steps(status)]
     return "\n".join(lines)
 
@@ -44,23 +46,24 @@ def end_text(status: Status) -> str:
     """How a run ended: one line of counts, where the results are, and what to do next."""
     states = ", ".join(f"{jobs:,} {state.value.replace('_', ' ')}" for state, jobs in _ordered(status.states))
     credits = status.credits  # noqa: A001 - the product's word
-    spent = f"{count(credits.charged, 'credit')} charged"
-    spent += f", {credits.refunded:,} refunded" if credits.refunded else ""
-    spent += f", {credits.in_doubt:,} in doubt" if credits.in_doubt else ""
+    unit = status.unit
+    spent = f"{unit.count(credits.charged)} charged"
+    spent += f", {unit.text(credits.refunded)} refunded" if credits.refunded else ""
+    spent += f", {unit.text(credits.in_doubt)} in doubt" if credits.in_doubt else ""
     files = [f"{word}: {status.out / name}" for word, name in (("Results", RESULTS), ("Page", REPORT))
              if (status.out / name).exists()]  # fmt: skip
     lines = [f"{count(sum(status.states.values()), 'job')}: {states}. {spent}.", "   ".join(files)]
     return "\n".join([*lines, *next_steps(status)])
 
 
-def doubts_text(some: Sequence[Doubt], shown: int = _SHOWN_DOUBTS) -> list[str]:
+def doubts_text(some: Sequence[Doubt], shown: int = _SHOWN_DOUBTS, *, unit: Unit = CREDITS) -> list[str]:
     """Each doubt with what helps to find it in the service's own dashboard."""
     lines = [f"{count(len(some), 'job')} in doubt: sent, but the answer never came back whole."]
     for doubt in some[:shown]:
         request = doubt.request
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(doubt.begun_at))
         prompt = str(request.get("prompt") or request.get("image_input") or request.get("video_input") or "")
-        lines.append(f"  {doubt.job_id}  sent {when}  {doubt.price} credits  {request['model']}")
+        lines.append(f"  {doubt.job_id}  sent {when}  {unit.count(doubt.price)}  {request['model']}")
         lines.append(f"    {_short(prompt, 90)}")
         lines.append("    " + (doubt.message or doubt.code).rstrip("."))
         lines += [f"    {line}" for line in _what_came(doubt)]
@@ -149,12 +152,13 @@ def _life(status: Status) -> str:
 def _to_submit(status: Status) -> list[str]:
     steps, cap = [], status.credits.cap
     if status.pending:
-        what = f"{count(status.pending, 'job')} ({count(status.pending_credits, 'credit')}) not submitted yet: "
+        what = f"{count(status.pending, 'job')} ({status.unit.count(status.pending_credits)}) not submitted yet: "
         needed = status.credits.counted + status.pending_credits
         if cap is not None and needed > cap:
             left = max(0, cap - status.credits.counted)
             steps.append(
-                f"{what}the cap leaves {left:,}; for all of them run the manifest with --max-credits {needed}."
+                f"{what}the cap leaves {status.unit.text(left)}; for all of them run the manifest with "
+                f"{status.unit.cap_flag} {status.unit.exact(needed):f}."
             )
         else:
             steps.append(f"{what}run the manifest again.")
@@ -182,7 +186,7 @@ def _ended(status: Status) -> list[str]:
         )
     if status.refund_expected:
         steps.append(
-            f"{count(status.refund_expected, 'credit')} charged for failed tasks: a refund is expected, "
+            f"{status.unit.count(status.refund_expected)} charged for failed tasks: a refund is expected, "
             "but the service has stated none."
         )
     return steps

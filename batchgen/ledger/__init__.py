@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.errors import LedgerWriteError
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import attempts, failpoint, rows, tasks, views
@@ -60,9 +61,12 @@ class Ledger:
             self._next_attempt = attempts.next_attempt_id(connection)
 
     @classmethod
-    def open(cls, out: Path, service: str, *, inline: bool = False, clock: Clock = CLOCK) -> "Ledger":
+    def open(
+        cls, out: Path, service: str, *, inline: bool = False, clock: Clock = CLOCK, unit: Unit = CREDITS
+    ) -> "Ledger":
         """Take the run lock of `out`, open or make its ledger, and recover what a crash left.
 
+        `unit` is what the service counts in; it is fixed when the ledger is made.
         Raises LedgerBusy while another run works there, LedgerError when it belongs to another service, or when it
         is gone or older than what `out` says was paid.
         """
@@ -72,7 +76,7 @@ class Ledger:
         lock = RunLock(out)
         lock.take()
         try:
-            store, now = Store.write(out, service, clock.wall()), clock.wall()
+            store, now = Store.write(out, service, clock.wall(), unit), clock.wall()
             with store.begin() as connection:
                 if homeless := import_spill(connection, out, service):
                     raise ledger_behind(out, SPILL_FILE, homeless)

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,7 @@ class EndedJob:
     provider: str
     model: str
     scene: str
+    request: Mapping[str, Any]
 
     @property
     def paid(self) -> bool:
@@ -187,7 +188,7 @@ def ended_jobs(
         succeeded &= job.c.error_code == NO_OUTPUT
     query = sa.select(
         job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price,
-        job.c.error_code, job.c.error, job.c.provider, job.c.model, job.c.scene,
+        job.c.error_code, job.c.error, job.c.provider, job.c.model, job.c.scene, job.c.request,
     ).where(job.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO]) | succeeded)  # fmt: skip
     if states:
         query = query.where(job.c.state.in_([state.value for state in states]))
@@ -196,9 +197,22 @@ def ended_jobs(
     if job_ids:
         query = query.where(job.c.job_id.in_(job_ids))
     return [
-        EndedJob(no, job_id, print_, State(state), *rest)
-        for no, job_id, print_, state, *rest in connection.execute(query.order_by(job.c.position))
-    ]
+        EndedJob(
+            one.job_no,
+            one.job_id,
+            one.fingerprint,
+            State(one.state),
+            one.purchase_no,
+            one.price,
+            one.error_code,
+            one.error,
+            one.provider,
+            one.model,
+            one.scene,
+            json.loads(one.request),
+        )
+        for one in connection.execute(query.order_by(job.c.position))
+    ]  # fmt: skip
 
 
 def buy_again(connection: sa.Connection, chosen: Sequence[EndedJob], by: Person) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.errors import STOP_EXIT, Exit, Stop, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, WAITING, State
 from batchgen.ledger import views
 from batchgen.ledger.decisions import Doubt, doubts
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite.lock import is_running
-from batchgen.ledger.sqlite.store import reading
+from batchgen.ledger.sqlite.store import reading, unit_of
 
 RESULTS = "results.csv"
 REPORT = "report.html"
@@ -46,6 +47,7 @@ class Status:
     money_lost: int = 0
     own_files_missing: int = 0
     own_without_output: int = 0
+    unit: Unit = CREDITS
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -67,6 +69,7 @@ class Status:
             money_lost=views.money_lost(connection),
             own_files_missing=views.files_missing(connection, selected_only=True),
             own_without_output=views.without_output(connection, selected_only=True),
+            unit=unit_of(connection),
         )
 
     @property

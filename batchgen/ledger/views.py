@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from batchgen.amount import Unit
 from batchgen.job import ENDED_WITHOUT_VIDEO, NO_OUTPUT, PAID_ENDS, Result, State
-from batchgen.ledger.sqlite.store import meta_value
+from batchgen.ledger.sqlite.store import meta_value, unit_of
 from batchgen.ledger.tables import account, attempt, job, job_count, manifest, row, task, video
 
 _PAGE = 2000
@@ -103,12 +104,12 @@ def results(connection: sa.Connection, *, requests: bool = True) -> Iterator[Res
     `requests=False` leaves `Result.request` empty: results.csv does not need it, and it is half of the work.
     """
     first = meta_value(connection, "first_position") or 0
-    names = _manifest_names(connection, first)
+    names, unit = _manifest_names(connection, first), unit_of(connection)
     for condition, current in _parts(connection, first):
         after = -1
         while page := _rows_page(connection, condition, after, requests=requests):
             after = page[-1].position
-            yield from _Page(connection, page, names, current=current).results()
+            yield from _Page(connection, page, names, unit, current=current).results()
 
 
 def _parts(connection: sa.Connection, first: int) -> Iterator[tuple[sa.ColumnElement[bool], bool]]:
@@ -158,9 +159,10 @@ class _Page:
     """Some rows, with what their jobs have: tasks, files, attempts; a query each for the whole page."""
 
     def __init__(
-        self, connection: sa.Connection, page: Sequence[Any], names: Mapping[int, str], *, current: bool
+        self, connection: sa.Connection, page: Sequence[Any], names: Mapping[int, str], unit: Unit, *, current: bool
     ) -> None:
         self._page = page
+        self._unit = unit
         self._names = names
         self._current = current
         self._tasks: dict[int, list[Any]] = defaultdict(list)
@@ -215,6 +217,7 @@ class _Page:
         last = self._task(job_no, content)
         files = self._files.get(last.task_no, ()) if last else ()
         bought = bool(tasks) or job_no in self._lost  # also for nothing
+        unit = self._unit
         return Result(
             job_id=job_id,
             manifest=self._names[manifest_no],
@@ -226,9 +229,9 @@ class _Page:
             scene=scene,
             provider=provider,
             model=model,
-            estimated_credits=price,
-            charged_credits=sum(each.charged for each in tasks) + lost if bought else None,
-            refunded_credits=sum(each.refunded for each in tasks) if bought else None,
+            estimated_credits=unit.number(price),
+            charged_credits=unit.number(sum(each.charged for each in tasks) + lost) if bought else None,
+            refunded_credits=unit.number(sum(each.refunded for each in tasks)) if bought else None,
             attempts=attempts,
             submitted_at=last.accepted_at if last else self._begun.get(job_no),
             finished_at=last.finished_at if last else None,

@@ -19,7 +19,7 @@ Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
 
 def open_manifest(path: Path | str, options: ReadOptions) -> Manifest:
     """A manifest whose `entries` are read as they are asked for."""
-    manifest = Manifest(spelled(path), iter(()))
+    manifest = Manifest(spelled(path), iter(()), optional=options.optional)
     manifest.entries = _entries(path, manifest, options)
     return manifest
 

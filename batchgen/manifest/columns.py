@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from batchgen.job import RESULT_COLUMNS, Problem
+from batchgen.job import RESULT_COLUMNS, USD_COLUMNS, Problem
 from batchgen.manifest.entry import Manifest, cell_name, shown
 from batchgen.manifest.names import (
     KNOWN,
@@ -131,7 +131,7 @@ def of_results(index: int, name: str, all_names: Collection[str], own: Sequence[
     """What a column of a results.csv is that was fed back: ours are ignored, the others are what they were."""
     if name == "job_id":
         return Column(index, name, "key", "id")
-    if name in RESULT_COLUMNS and name not in REQUIRED:
+    if (name in RESULT_COLUMNS or name in USD_COLUMNS) and name not in REQUIRED:
         return Column(index, name, "task_id" if name == "task_id" else "told" if name in TOLD else "ignored")
     return one(index, own_name(unguard(name)), all_names, own)
 
@@ -216,7 +216,7 @@ class _Place:
     def missing(self, columns: Sequence[Column]) -> None:
         """provider, model and scene must have a column; their absence is said once."""
         have = {column.key for column in columns if column.kind == "key"}
-        lacking = [key for key in REQUIRED if key not in have]
+        lacking = [key for key in REQUIRED if key not in have and key not in self.manifest.optional]
         self.manifest.missing = frozenset(lacking)
         own = [column.header for column in columns if column.kind == "own"]
         nearly = {

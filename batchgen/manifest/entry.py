@@ -24,7 +24,7 @@ class Manifest:
     all of them are invalid. `missing` are known columns that the header lacks: their absence is one problem
     of the file, not one for each row. `notes` say what was understood kindly (aliases, ignored columns).
     `columns` are the columns that results.csv shows again, in order; `order` is all of them (tables only).
-    `sources` are the further files read.
+    `sources` are the further files read, `optional` the known columns that the header need not have.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Manifest:
     columns: dict[str, None] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    optional: tuple[str, ...] = ()
 
 
 def read_scene(text: str, manifest: Manifest) -> str:

@@ -34,7 +34,9 @@ class ReadOptions:
     """How manifests are read, for all manifests of a run.
 
     `encoding` and `sheet` are None when not said; `own` names columns that are the user's own although they
-    look like known ones; `select` are (column, glob) pairs that must all hold for a row to be read.
+    look like known ones; `select` are (column, glob) pairs that must all hold for a row to be read. `wanted` are
+    such pairs too: rows for which they do not hold are read, and are not bought. `optional` are required columns
+    that may be missing: the service fills them.
     """
 
     encoding: str | None = None
@@ -42,6 +44,8 @@ class ReadOptions:
     own: tuple[str, ...] = ()
     delimiter: str | None = None
     select: tuple[tuple[str, str], ...] = ()
+    wanted: tuple[tuple[str, str], ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 class Unreadable(Exception):

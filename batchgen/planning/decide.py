@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from batchgen.amount import Unit
 from batchgen.job import ENDED_WITHOUT_VIDEO, PAID_ENDS, WAITING, Earlier, Job, Known, State
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """`--max-credits`: a number, `none` (lift it), or nothing said (keep the ledger's)."""
+    """`--max-credits`, `--max-usd`: an amount, `none` (lift it), or nothing said (keep the ledger's).
+
+    `credits` is in the smallest part of the service's unit once the service is known (`of`), whole credits before.
+    """
 
     said: bool = False
     credits: int | None = None
@@ -31,6 +35,17 @@ class Cap:
         if not re.fullmatch(r"[0-9]{1,12}", word):
             raise ValueError("a whole number of credits, or none")
         return cls(True, int(word))
+
+    @classmethod
+    def parse_usd(cls, text: object) -> "Cap":
+        """Dollars with six decimals at most, as millionths."""
+        word = str(text).strip().lower().removeprefix("$")
+        if word == "none":
+            return cls(True, None)
+        try:
+            return cls(True, Unit("usd", 1_000_000).parse(word))
+        except ValueError:
+            raise ValueError("an amount of dollars such as 25 or 0.50, or none") from None
 
 
 class Decision(StrEnum):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import __version__
+from batchgen.amount import CREDITS, Unit
+from batchgen.check.catalogue import GATEWAY
 from batchgen.check.findings import nothing_selected
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
@@ -16,13 +18,25 @@ from batchgen.ledger import CapReached, Ledger, Person, Store, failpoint, views
 from batchgen.ledger.account import set_cap
 from batchgen.ledger.decisions import note
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
-from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value
+from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value, unit_of
 from batchgen.planning import enter, walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
 from batchgen.planning.spool import FILE as SPOOL
 from batchgen.planning.spool import Spool
 
 SANDBOX_SERVICE = "sandbox"
+
+
+def bought_at(name: str) -> tuple[str, bool]:
+    """The service of a ledger by the name that it keeps, and whether it is a sandbox's.
+
+    >>> bought_at("sandbox fal"), bought_at("https://sseedance.com")
+    (('fal', True), ('gateway', False))
+    """
+    first, _, rest = name.partition(" ")
+    if first == SANDBOX_SERVICE:
+        return rest or GATEWAY, True
+    return (GATEWAY if "://" in first else first), False
 
 
 class ManifestProblems(ManifestError):
@@ -41,9 +55,10 @@ class ManifestProblems(ManifestError):
 class OverCap(CapError):
     """The plan does not fit under the cap."""
 
-    def __init__(self, message: str, plan: Plan, *, hint: str) -> None:
+    def __init__(self, message: str, plan: Plan, *, hint: str, unit: Unit = CREDITS) -> None:
         super().__init__(message, code="over_cap", hint=hint)
         self.plan = plan
+        self.unit = unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,11 @@ class Preview:
     stored_cap: int | None = None
     #: What else decides where the money goes: the service's address, and settings that a folder's file made.
     about: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> Unit:
+        """What the amounts are counted in."""
+        return self.survey.unit
 
     @property
     def fits(self) -> bool:
@@ -142,17 +162,18 @@ def cap_notes(preview: Preview, origin: str) -> Iterator[str]:
     Raises UsageError where a folder's file raises it: the folder may be somebody else's.
     """
     before, now = preview.stored_cap, preview.cap
-    if before is None or origin == "--max-credits" or (now is not None and now <= before):
+    if before is None or origin.startswith("--max-") or (now is not None and now <= before):
         return
-    what = "takes away" if now is None else f"raises to {now:,}"
-    sentence = f"max_credits ({origin}) {what} the cap of {before:,} credits that {preview.out} has."
+    unit = preview.unit
+    what = "takes away" if now is None else f"raises to {unit.text(now)}"
+    sentence = f"max_{unit.name} ({origin}) {what} the cap of {unit.count(before)} that {preview.out} has."
     if origin.startswith("BATCHGEN_"):
         yield f"Note: {sentence}"
     else:
         raise UsageError(
             sentence,
             code="not_from_a_folder",
-            hint="A file in a folder may not raise a cap. Say it by --max-credits, if you mean it.",
+            hint=f"A file in a folder may not raise a cap. Say it by {unit.cap_flag}, if you mean it.",
         )
 
 
@@ -211,13 +232,15 @@ def _nothing_selected(selection: Selection) -> ManifestError:
 def over_cap(preview: Preview) -> OverCap:
     wanted, room = preview.needed, max(0, preview.room or 0)
     what = "The plan" if preview.limit is None else f"A run of {preview.limit:,} jobs"
-    hint = "Raise --max-credits, choose rows with --select, or add --fill-cap to submit as many as fit."
+    unit = preview.unit
+    hint = f"Raise {unit.cap_flag}, choose rows with --select, or add --fill-cap to submit as many as fit."
     if preview.cap != preview.stored_cap:
         hint += " The cap was not stored: name it in the next run too."
     return OverCap(
-        f"{what} needs {wanted:,} credits, but the cap leaves {room:,}. Nothing was submitted.",
+        f"{what} needs {unit.count(wanted)}, but the cap leaves {unit.text(room)}. Nothing was submitted.",
         preview.plan,
         hint=hint,
+        unit=unit,
     )
 
 
@@ -343,8 +366,10 @@ def change_cap(connection: Any, cap: int | None, by: Person) -> None:
     try:
         set_cap(connection, cap)
     except CapReached:
+        unit = unit_of(connection)
         raise CapError(
-            f"{before.counted:,} credits are spent or reserved already, more than the cap of {cap:,}.",
+            f"{unit.text(before.counted)} {unit.word} are spent or reserved already, more than the cap of "
+            f"{unit.text(cap or 0)}.",
             code="cap_below_spent",
             hint="Nothing was submitted. Name a higher cap, or none; `batchgen collect` gets what is paid for.",
         ) from None

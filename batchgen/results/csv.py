@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.files import whole_file
 from batchgen.job import RESULT_COLUMNS, Result
 from batchgen.results.formula import guard, own_header
@@ -23,17 +24,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _INTEGERS = ("row", "estimated_credits", "charged_credits", "refunded_credits", "attempts")
+_COUNTS = ("row", "attempts")
 _TIMES = ("submitted_at", "finished_at", "expires_at")
 _JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps builds one for each call
 _LAST_SECOND = 253402300799  # of the year 9999; what lies behind it is no time that anyone meant
 
 
-def columns(other: Sequence[str]) -> list[str]:
+def columns(other: Sequence[str], unit: Unit = CREDITS) -> list[str]:
     """The header of results.csv: ours, then `other`; an own column that is named like ours is `own.NAME`."""
-    return [*RESULT_COLUMNS, *map(own_header, other)]
+    return [*map(unit.column, RESULT_COLUMNS), *map(own_header, other)]
 
 
-def write_results(path: Path, results: Iterable[Result], other: Sequence[str], delimiter: str = ",") -> int:
+def write_results(
+    path: Path, results: Iterable[Result], other: Sequence[str], delimiter: str = ",", *, unit: Unit = CREDITS
+) -> int:
     """Write results.csv from `results` as they come, and say how many lines it has.
 
     Whole at any moment: a reader finds the old file or the new one. Memory does not grow with the results.
@@ -46,16 +50,17 @@ def write_results(path: Path, results: Iterable[Result], other: Sequence[str], d
             file, encoding="utf-8-sig", errors="backslashreplace", newline="", write_through=False
         )
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
-        writer.writerow([guard(name) for name in columns(other)])
+        writer.writerow([guard(name) for name in columns(other, unit)])
         for result in results:
-            writer.writerow(line(result, other))
+            cells = line(result, other)
+            writer.writerow(cells if unit.scale == 1 else map(_written, cells))
             lines += 1
         text.flush()
         text.detach()
     return lines
 
 
-def line(result: Result, other: Sequence[str]) -> list[str | int]:
+def line(result: Result, other: Sequence[str]) -> list[str | int | float]:
     """The cells of one line, guarded; blank where there is nothing."""
     urls = result.video_urls
     cells = result.cells
@@ -71,9 +76,7 @@ def line(result: Result, other: Sequence[str]) -> list[str | int]:
         guard(result.scene),
         guard(result.provider),
         guard(result.model),
-        "" if result.estimated_credits is None else result.estimated_credits,
-        "" if result.charged_credits is None else result.charged_credits,
-        "" if result.refunded_credits is None else result.refunded_credits,
+        *("" if each is None else each for each in _amounts(result)),
         result.attempts,
         utc(result.submitted_at),
         utc(result.finished_at),
@@ -82,6 +85,15 @@ def line(result: Result, other: Sequence[str]) -> list[str | int]:
         guard(result.error),
         *[guard(cells.get(name, "")) for name in other],
     ]
+
+
+def _amounts(result: Result) -> tuple[int | float | None, ...]:
+    return result.estimated_credits, result.charged_credits, result.refunded_credits
+
+
+def _written(cell: str | int | float) -> str | int:
+    """An amount without an exponent: a millionth of a dollar is 0.000001."""
+    return f"{cell:.6f}".rstrip("0").rstrip(".") if isinstance(cell, float) else cell
 
 
 def video_path(result: Result) -> str:
@@ -108,7 +120,7 @@ def _minute(minutes: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:", time.gmtime(minutes * 60))
 
 
-def frame(results: Iterable[Result], other: Sequence[str] | None = None) -> "pd.DataFrame":
+def frame(results: Iterable[Result], other: Sequence[str] | None = None, *, unit: Unit = CREDITS) -> "pd.DataFrame":
     """The results as a frame with the columns of results.csv, for people who go on in Python.
 
     Numbers are nullable integers, times are timestamps in UTC, `video_urls` holds lists, texts are as they
@@ -118,9 +130,11 @@ def frame(results: Iterable[Result], other: Sequence[str] | None = None) -> "pd.
 
     table = list(results)
     names = list(dict.fromkeys(name for result in table for name in result.cells)) if other is None else other
-    data = pd.DataFrame(list(_values(table, names)), columns=columns(names))
+    data = pd.DataFrame(list(_values(table, names)), columns=columns(names, unit))
     for name in _INTEGERS:
-        data[name] = data[name].astype("Int64")
+        data[unit.column(name)] = data[unit.column(name)].astype(
+            "Int64" if unit.scale == 1 or name in _COUNTS else "Float64"
+        )
     for name in _TIMES:
         data[name] = pd.to_datetime(data[name], utc=True)
     return data

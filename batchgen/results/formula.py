@@ -10,13 +10,13 @@ A column of the user's own that is named like one of results.csv's is written as
 
 import re
 
-from batchgen.job import RESULT_COLUMNS
+from batchgen.job import RESULT_COLUMNS, USD_COLUMNS
 
 #: The first characters that make a spreadsheet take a cell for a formula.
 TRIGGERS = "=+-@\t\r"
 
 _NUMBER = re.compile(r"[+-](?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?%?", re.ASCII)
-_OURS = re.compile(r"(?:own\.)*(?:" + "|".join(RESULT_COLUMNS) + ")")
+_OURS = re.compile(r"(?:own\.)*(?:" + "|".join((*RESULT_COLUMNS, *USD_COLUMNS)) + ")")
 
 
 def guard(text: str) -> str:

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """Amounts in credits. `charged` is gross; `cap` None is no cap (0 is a cap: it spends nothing)."""
+    """Amounts in whole units of the service (`Summary.unit`).
 
-    estimated: int = 0
-    charged: int = 0
-    refunded: int = 0
-    reserved: int = 0
-    in_doubt: int = 0
-    cap: int | None = None
+    `charged` is gross; `cap` None is no cap (0 is a cap: it spends nothing).
+    """
+
+    estimated: int | float = 0
+    charged: int | float = 0
+    refunded: int | float = 0
+    reserved: int | float = 0
+    in_doubt: int | float = 0
+    cap: int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,4 @@ class Summary:
     service: str = ""
     ledger: str = ""
     folder: str = ""
+    unit: str = "credits"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from batchgen.check.prices import PriceTable
 from batchgen.job import Look, Outcome
 from batchgen.ledger import Clock, Ledger
 from batchgen.planning.preview import PlanOptions, Preview
@@ -59,6 +58,8 @@ class Service(Protocol):
 
     async def probe(self) -> bool: ...
 
+    def key_for(self, url: str) -> Mapping[str, str]: ...
+
     async def aclose(self) -> None: ...
 
 
@@ -79,4 +80,4 @@ class RunContext:
 
     def price_line(self, provider: str, model: str, scene: str) -> str:
         """The line of batchgen.toml that says what such a video costs: `prices."kie/veo3".text-to-video`."""
-        return PriceTable.load(self.settings.prices).entry(provider, model, scene)
+        return self.settings.table().entry(provider, model, scene)

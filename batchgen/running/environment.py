@@ -93,13 +93,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
 
 
-def key_from_environment(environment: Mapping[str, str] | None = None) -> Secret | None:
-    """The API key, or None when the environment has none. Raises UsageError where its file can't be read."""
+def key_from_environment(
+    environment: Mapping[str, str] | None = None, *, variable: str = KEY_VARIABLE, near: bool = False
+) -> Secret | None:
+    """A service's API key by its variable, or None when the environment has none. `near`: it stays on this machine.
+
+    The gateway's may stand in a file. Raises UsageError where that can't be read.
+    """
     environment = os.environ if environment is None else environment
-    if name := environment.get(KEY_FILE_VARIABLE, "").strip():
-        return Secret(_read_key(Path(name)))
-    key = environment.get(KEY_VARIABLE, "").strip()
-    return Secret(key) if key else None
+    if variable == KEY_VARIABLE and (name := environment.get(KEY_FILE_VARIABLE, "").strip()):
+        return Secret(_read_key(Path(name)), near=near)
+    key = environment.get(variable, "").strip()
+    return Secret(key, near=near) if key else None
 
 
 def key_origin(environment: Mapping[str, str] | None = None) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from batchgen.check.prices import PriceTable
+from batchgen.amount import CREDITS, Unit
 from batchgen.check.survey import find_manifests
 from batchgen.errors import Exit, Stop, UsageError
 from batchgen.ledger import Ledger, Person, reading, views
@@ -20,6 +20,7 @@ from batchgen.planning.decide import Plan
 from batchgen.planning.preview import (
     SANDBOX_SERVICE,
     Preview,
+    bought_at,
     cap_notes,
     look_ahead,
     over_cap,
@@ -27,17 +28,18 @@ from batchgen.planning.preview import (
 )
 from batchgen.running.caller import Caller
 from batchgen.running.context import RunContext, RunOptions
-from batchgen.running.environment import KEY_VARIABLE, key_from_environment
+from batchgen.running.environment import key_from_environment
 from batchgen.running.events import Events
 from batchgen.running.metrics import MetricsFile
 from batchgen.running.outputs import write_report_html, write_results_csv
 from batchgen.running.place import check_resumes, out_for
 from batchgen.running.progress import Progress
-from batchgen.running.settings import DEFAULT_BASE_URL, Config, about_settings, cheap_prices
+from batchgen.running.settings import Config, about_settings, cheap_prices
 from batchgen.running.state import Board
 from batchgen.running.stations import drive
-from batchgen.running.trust import check_destination
+from batchgen.running.trust import check_destination, is_loopback
 from batchgen.service import Api
+from batchgen.service.dialects import GATEWAY
 from batchgen.service.secret import Secret
 from batchgen.videos.addresses import reach_of_url
 
@@ -48,18 +50,25 @@ MOST_ON_A_PAGE = 100_000
 class NotConfirmed(UsageError):
     """Nobody said yes."""
 
-    def __init__(self, plan: Plan, *, asked: bool) -> None:
+    def __init__(self, plan: Plan, *, asked: bool, unit: Unit = CREDITS) -> None:
         super().__init__(
             "Nothing was submitted." if asked else "Nothing was submitted: there is no terminal to ask on.",
             code="declined" if asked else "not_confirmed",
             hint="Run it again when you are ready." if asked else "Add --yes to run without being asked.",
         )
         self.plan = plan
+        self.unit = unit
 
 
 def service_name(config: Config, *, sandbox: bool) -> str:
-    """The name under which a ledger knows its service."""
-    return SANDBOX_SERVICE if sandbox else config.base_url
+    """The name under which a ledger knows its service: the gateway's is its address, any other begins with the
+    service's own name.
+    """
+    if config.service == GATEWAY:
+        return SANDBOX_SERVICE if sandbox else config.base_url
+    if sandbox:
+        return f"{SANDBOX_SERVICE} {config.service}"
+    return config.service if config.base_url == config.dialect.base_url else f"{config.service} {config.base_url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +85,18 @@ class Ended:
 def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended | Preview:
     """The whole way. Returns a Preview for a dry run. Raises BatchgenError when nothing was submitted."""
     paths = find_manifests(arguments)
-    out = out_for(arguments, paths, options.out, sandbox=options.sandbox)
+    options = replace(options, read=replace(options.read, wanted=options.selection.conditions))
+    out = out_for(arguments, paths, options.out, service=config.service, sandbox=options.sandbox)
     if options.must_resume:
         check_resumes(out)
-    prices = PriceTable.load(config.prices)
+    prices, cap = config.table(), config.cap
     name = service_name(config, sandbox=options.sandbox)
-    preview = look_ahead(paths, out, name, prices, config.max_credits, options)
+    preview = look_ahead(paths, out, name, prices, cap, options)
     preview = replace(
         preview,
         about=(*preview.about, *about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config)),
     )
-    for sentence in (*preview.survey.notes, *cap_notes(preview, config.origins.get("max_credits", ""))):
+    for sentence in (*preview.survey.notes, *cap_notes(preview, config.cap_origin)):
         options.tell(sentence)
     if not preview.fits and not options.fill_cap:
         raise over_cap(preview)
@@ -94,46 +104,61 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
         return preview
     to_submit = preview.plan.to_submit.jobs
     if to_submit and not options.sandbox and options.confirm is not None and not options.confirm(preview):
-        raise NotConfirmed(preview.plan, asked=sys.stdin.isatty())
+        raise NotConfirmed(preview.plan, asked=sys.stdin.isatty(), unit=config.unit)
     with open_run(out, config, options) as opened:
-        take_in(opened.ledger, paths, preview, prices, config.max_credits, options)
+        take_in(opened.ledger, paths, preview, prices, cap, options)
         opened.work()
     return opened.end(preview)
 
 
 @contextmanager
-def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[str, Secret, str]]:
+def service(out: Path, config: Config, options: RunOptions) -> Iterator[tuple[str, Secret | None, str]]:
     """The service to talk to: the real one, or the sandbox in this process. (base URL, key, ledger's name)."""
     if options.sandbox:
         from batchgen.sandbox import Options, SandboxServer
 
         state = out / "sandbox"
         state.mkdir(parents=True, exist_ok=True)
-        with SandboxServer(options.sandbox_options or Options(), state_dir=state) as server:
+        told: dict[str, Any] = {} if config.service == GATEWAY else {"service": config.service}
+        with SandboxServer(options.sandbox_options or Options(**told), state_dir=state) as server:
             yield server.base_url, Secret(server.key), service_name(config, sandbox=True)
         return
+    if not config.base_url:
+        raise UsageError(
+            f"The service {config.service} has no address of its own.",
+            code="no_base_url",
+            hint="Name the server with --base-url, for example --base-url http://127.0.0.1:8000.",
+        )
     check_destination(
         config.base_url,
-        service="gateway",
-        own=DEFAULT_BASE_URL,
+        service=config.service,
+        own=config.dialect.base_url,
         from_folder=config.from_folder("base_url"),
         plain_http=config.plain_http,
         ask=options.ask_trust,
     )
-    key = key_from_environment() or options.ask_key()
-    if key is None:
-        raise UsageError(
-            "There is no API key.",
-            code="no_key",
-            hint=f"Set the environment variable {KEY_VARIABLE}, or try it without a key: add --sandbox.",
-        )
+    near = is_loopback(config.base_url)
+    key = key_from_environment(variable=config.dialect.key_variable, near=near)
+    if key is None and not (near and config.service != GATEWAY):
+        key = options.ask_key()
+        if key is None:
+            raise UsageError(
+                f"There is no API key for {config.service}."
+                if config.service != GATEWAY
+                else "There is no API key.",
+                code="no_key",
+                hint=f"Set the environment variable {config.dialect.key_variable}, or try it without a key: "
+                "add --sandbox.",
+            )
     yield config.base_url, key, service_name(config, sandbox=False)
 
 
 class OpenRun:
     """The service and the open ledger of one run: `work` it while it is open, let it `end` when it is closed."""
 
-    def __init__(self, ledger: Ledger, base_url: str, key: Secret, config: Config, options: RunOptions) -> None:
+    def __init__(
+        self, ledger: Ledger, base_url: str, key: Secret | None, config: Config, options: RunOptions
+    ) -> None:
         self.ledger = ledger
         self._base_url, self._key = base_url, key
         self._config, self._options = config, options
@@ -179,7 +204,15 @@ class OpenRun:
 
     def _context(self, board: Board) -> RunContext:
         config = self._config
-        api = Api(self._base_url, self._key, post_timeout=config.post_timeout, idempotent=config.idempotent)
+        # What the service's data does not say that it honours, no setting makes it honour.
+        idempotent = config.idempotent and bool(config.dialect.idempotency)
+        api = Api(
+            self._base_url,
+            self._key,
+            service=config.service,
+            post_timeout=config.post_timeout,
+            idempotent=idempotent,
+        )
         near = reach_of_url(self._base_url)
         return RunContext(self.ledger, api, board, config, self._options, self.ledger.clock, near)
 
@@ -209,7 +242,7 @@ class OpenRun:
 def open_run(out: Path, config: Config, options: RunOptions) -> Iterator[OpenRun]:
     """The one way to a ledger that is worked: under its lock, beside its service, and closed whatever happens."""
     with service(out, config, options) as (base_url, key, name):
-        ledger = Ledger.open(out, name)
+        ledger = Ledger.open(out, name, unit=config.unit)
         try:
             yield OpenRun(ledger, base_url, key, config, options)
         except Exception as error:
@@ -221,21 +254,23 @@ def open_run(out: Path, config: Config, options: RunOptions) -> Iterator[OpenRun
 
 def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     """Poll and download what was submitted earlier; can never submit."""
-    with open_run(out, config, replace(_as_before(out, options), submit=False)) as opened:
+    config, options = _as_before(out, config, options)
+    with open_run(out, config, replace(options, submit=False)) as opened:
         opened.work()
     return opened.end(selected_only=False)
 
 
 def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any, Person], None]) -> Ended:
     """Change the ledger under the run lock (retry), then submit and collect what it says."""
-    with open_run(out, config, _as_before(out, options)) as opened:
+    config, options = _as_before(out, config, options)
+    with open_run(out, config, options) as opened:
         opened.ledger.write(lambda connection: prepare(connection, opened.ledger.person()))
         opened.work()
     return opened.end()
 
 
-def _as_before(out: Path, options: RunOptions) -> RunOptions:
-    """The same service as the ledger's: a sandbox's OUT goes on in the sandbox without being told."""
+def _as_before(out: Path, config: Config, options: RunOptions) -> tuple[Config, RunOptions]:
+    """The same service as the ledger's, and the sandbox where it is one: an OUT goes on without being told."""
     with reading(out) as connection:
-        sandbox = meta_value(connection, "service") == SANDBOX_SERVICE
-    return replace(options, sandbox=sandbox)
+        name, sandbox = bought_at(meta_value(connection, "service"))
+    return config.at(name), replace(options, sandbox=sandbox)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, find_manifests, survey
 from batchgen.errors import system_says_no
 from batchgen.ledger import views
-from batchgen.ledger.sqlite.store import reading
+from batchgen.ledger.sqlite.store import reading, unit_of
 from batchgen.ledger.status import Status
 from batchgen.planning.decide import Selection
 from batchgen.planning.preview import Preview
@@ -38,7 +37,7 @@ def validate(manifests: Manifests, *, own: Sequence[str] = (), sheet: str | None
     (3, 0)
     """
     options = ReadOptions(own=tuple(own), sheet=sheet)
-    return survey(find_manifests(_names(manifests)), options, PriceTable.load(Config.load().prices))
+    return survey(find_manifests(_names(manifests)), options, Config.load().table(lenient=True))
 
 
 def estimate(manifests: Manifests, *, by: str | None = None, sheet: str | None = None) -> Survey:
@@ -48,7 +47,7 @@ def estimate(manifests: Manifests, *, by: str | None = None, sheet: str | None =
     24
     """
     options = ReadOptions(sheet=sheet)
-    return survey(find_manifests(_names(manifests)), options, PriceTable.load(Config.load().prices), by=by)
+    return survey(find_manifests(_names(manifests)), options, Config.load().table(), by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Run:
     def results(self) -> "pd.DataFrame":
         """The lines of results.csv as a DataFrame, read from the ledger."""
         with reading(self.out) as connection:
-            return frame(views.results(connection), views.other_columns(connection))
+            return frame(views.results(connection), views.other_columns(connection), unit=unit_of(connection))
 
 
 def run(

@@ -10,7 +10,7 @@ from batchgen import __version__
 from batchgen.files import spelled
 from batchgen.job import WAITING, Result
 from batchgen.ledger import failpoint, views
-from batchgen.ledger.sqlite.store import meta_value, reading
+from batchgen.ledger.sqlite.store import meta_value, reading, unit_of
 from batchgen.ledger.status import REPORT, RESULTS
 from batchgen.ledger.tables import attempt, task
 from batchgen.results.csv import write_results
@@ -22,9 +22,8 @@ def write_results_csv(out: Path) -> int:
     """Write OUT/results.csv from the ledger; returns the number of lines."""
     with reading(out) as connection:
         failpoint.reached("results.before")
-        lines = write_results(
-            out / RESULTS, views.results(connection, requests=False), views.other_columns(connection)
-        )
+        results, other = views.results(connection, requests=False), views.other_columns(connection)
+        lines = write_results(out / RESULTS, results, other, unit=unit_of(connection))
         failpoint.reached("results.after")
         return lines
 
@@ -45,7 +44,7 @@ def read_page(out: Path) -> tuple[Summary, list[Result]]:
 
 def summary_of(connection: sa.Connection, out: Path) -> Summary:
     """The numbers that stand beside the results."""
-    states = views.row_states(connection)
+    states, unit = views.row_states(connection), unit_of(connection)
     credits = views.credits(connection)  # noqa: A001 - the product's word
     begun = connection.execute(sa.select(sa.func.min(attempt.c.begun_at))).scalar()
     finished = connection.execute(sa.select(sa.func.max(task.c.finished_at))).scalar()
@@ -54,12 +53,12 @@ def summary_of(connection: sa.Connection, out: Path) -> Summary:
         out=spelled(out.resolve().name),
         states={state.value: count for state, count in states.items()},
         credits=Credits(
-            estimated=views.estimated(connection),
-            charged=credits.charged,
-            refunded=credits.refunded,
-            reserved=credits.reserved,
-            in_doubt=credits.in_doubt,
-            cap=credits.cap,
+            estimated=unit.number(views.estimated(connection)),
+            charged=unit.number(credits.charged),
+            refunded=unit.number(credits.refunded),
+            reserved=unit.number(credits.reserved),
+            in_doubt=unit.number(credits.in_doubt),
+            cap=unit.maybe(credits.cap),
         ),
         started_at=begun,
         finished_at=None if any(state in WAITING for state in states) else finished,
@@ -67,6 +66,7 @@ def summary_of(connection: sa.Connection, out: Path) -> Summary:
         version=__version__,
         prices=str(meta_value(connection, "price_version") or ""),
         service=urlsplit(service).hostname or service,
+        unit=unit.name,
         ledger=str(meta_value(connection, "ledger_id") or ""),
         folder=way_to(out),
     )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from batchgen.check.catalogue import GATEWAY
 from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.store import ledger_path
 from batchgen.manifest.packed import without_ending
@@ -13,9 +14,15 @@ OUTPUTS = "outputs"
 
 
 def out_for(
-    arguments: Sequence[str], paths: Sequence[Path | str], given: Path | None, *, sandbox: bool = False
+    arguments: Sequence[str],
+    paths: Sequence[Path | str],
+    given: Path | None,
+    *,
+    service: str = GATEWAY,
+    sandbox: bool = False,
 ) -> Path:
-    """OUT: what was given, else BATCHGEN_OUT, else the folder of a fed-back results.csv, else outputs/<stem>.
+    """OUT: what was given, else BATCHGEN_OUT, else the folder of a fed-back results.csv, else outputs/<stem>, and
+    outputs/<stem>-<service> for another service than the gateway.
 
     A NAME.fix.csv belongs to the OUT of NAME. Several manifests, a folder and stdin need one that is named.
     """
@@ -32,7 +39,8 @@ def out_for(
     path = Path(paths[0])
     if ledger_path(path.parent).exists():
         return path.parent
-    return Path(OUTPUTS) / (stem(path) + ("-sandbox" if sandbox else ""))
+    at = "" if service == GATEWAY else f"-{service}"
+    return Path(OUTPUTS) / (stem(path) + at + ("-sandbox" if sandbox else ""))
 
 
 def out_from_environment() -> Path | None:

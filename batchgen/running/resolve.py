@@ -10,7 +10,7 @@ from batchgen.errors import UsageError
 from batchgen.ledger import Ledger, Person, amend, decisions
 from batchgen.ledger.decisions import Doubt
 from batchgen.ledger.sqlite.store import meta_value, reading
-from batchgen.planning.preview import SANDBOX_SERVICE
+from batchgen.planning.preview import bought_at
 from batchgen.service.reply.body import id_text, one_line
 
 
@@ -183,4 +183,4 @@ def service_of(out: Path) -> str:
 
 
 def is_sandbox(out: Path) -> bool:
-    return service_of(out) == SANDBOX_SERVICE
+    return bought_at(service_of(out))[1]

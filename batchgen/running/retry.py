@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.check.prices import PriceTable
 from batchgen.check.sentences import count
 from batchgen.errors import CapError, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Person, decisions, views
 from batchgen.ledger.decisions import EndedJob
-from batchgen.ledger.sqlite.store import reading, set_meta_value
+from batchgen.ledger.sqlite.store import reading, set_meta_value, unit_of
 from batchgen.planning.decide import Cap
 from batchgen.planning.preview import change_cap
 from batchgen.running.resolve import read_table
@@ -53,7 +54,7 @@ def to_retry(out: Path, wanted: Wanted, prices: PriceTable) -> Choice:
             return Choice()
     with reading(out) as connection:
         found = decisions.ended_jobs(connection, states=_states(wanted.states), codes=wanted.codes, job_ids=names)
-    found = [replace(one, price=prices.price(one.provider, one.model, one.scene)) for one in found]
+    found = [_at_today_s_price(one, prices) for one in found]
     known = {one.job_id for one in found}
     if unknown := [job for job in names if job not in known]:
         raise UsageError(
@@ -68,21 +69,32 @@ def to_retry(out: Path, wanted: Wanted, prices: PriceTable) -> Choice:
         raise UsageError(
             f"Job {paid[0].job_id} was paid for already ({paid[0].error_code or paid[0].state}){more}.",
             code="paid",
-            hint=f"Add --buy-again to pay once more: {sum(one.price for one in paid):,} credits.",
+            hint=f"Add --buy-again to pay once more: {prices.unit.count(sum(one.price for one in paid))}.",
         )
     return Choice(tuple(unpaid), tuple(paid))
 
 
-def choice_lines(choice: Choice) -> list[str]:
+def _at_today_s_price(one: EndedJob, prices: PriceTable) -> EndedJob:
+    price = prices.of(one.request)
+    if price is None:
+        raise UsageError(
+            f"No price is known of job {one.job_id} ({one.model}) any more.",
+            code="no_price",
+            hint=f'Name it in batchgen.toml: [prices."{prices.catalogue.service}/{one.model}"] per_second = 0.05.',
+        )
+    return replace(one, price=price)
+
+
+def choice_lines(choice: Choice, unit: Unit = CREDITS) -> list[str]:
     """What `retry` says before it spends."""
     lines = ["There is nothing to buy again."]
     if choice.jobs:
-        lines = [f"Buy {count(len(choice.jobs), 'job')} again for {count(choice.price, 'credit')}."]
+        lines = [f"Buy {count(len(choice.jobs), 'job')} again for {unit.count(choice.price)}."]
     if choice.left:
         price = sum(one.price for one in choice.left)
         lines.append(
             f"Left out, because paid for already: {count(len(choice.left), 'job')}. "
-            f"--buy-again pays once more, {count(price, 'credit')}."
+            f"--buy-again pays once more, {unit.count(price)}."
         )
     return lines
 
@@ -102,13 +114,13 @@ def _states(words: Sequence[str]) -> list[State]:
 def check_cap(out: Path, price: int, cap: Cap) -> None:
     """Raise CapError when the retry does not fit under the cap."""
     with reading(out) as connection:
-        credits = views.credits(connection)  # noqa: A001 - the product's word
+        credits, unit = views.credits(connection), unit_of(connection)  # noqa: A001 - the product's word
     limit = cap.credits if cap.said else credits.cap
     if limit is not None and credits.counted + price > limit:
         raise CapError(
-            f"This needs {price:,} credits, but the cap leaves {max(0, limit - credits.counted):,}.",
+            f"This needs {unit.count(price)}, but the cap leaves {unit.text(max(0, limit - credits.counted))}.",
             code="over_cap",
-            hint="Raise --max-credits, or choose fewer jobs. Nothing was submitted.",
+            hint=f"Raise {unit.cap_flag}, or choose fewer jobs. Nothing was submitted.",
         )
 
 

@@ -8,20 +8,23 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from batchgen.amount import Unit
 from batchgen.check.prices import PriceTable
 from batchgen.errors import UsageError
 from batchgen.planning.decide import Cap
 from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, variable
 from batchgen.running.pacing import MaxFailures, Rate
 from batchgen.running.trust import is_loopback
+from batchgen.service.dialects import GATEWAY, NAMES, Service, service_of
 
 FILE = "batchgen.toml"
 DEFAULT_BASE_URL = "https://sseedance.com"
+CAPS = ("max_credits", "max_usd")
 #: What a folder's own file may never decide: it may have come from somebody else, and each of these spends money or
 #: sends the key where nobody looks.
 NOT_FROM_A_FOLDER = ("metrics_file", "idempotent", "trust_refunds", "plain_http", "yes", "on_end")
@@ -104,8 +107,16 @@ class Setting:
     help: str
 
 
+def _service(text: object) -> str:
+    name = str(text).strip().lower()
+    if name not in NAMES:
+        raise ValueError("one of " + ", ".join(NAMES))
+    return name
+
+
 SETTINGS: Mapping[str, Setting] = {
-    "base_url": Setting(_base_url, DEFAULT_BASE_URL, "address of the service"),
+    "service": Setting(_service, GATEWAY, "whom to buy from: " + ", ".join(NAMES)),
+    "base_url": Setting(_base_url, DEFAULT_BASE_URL, "address of the service (default: its own)"),
     "rate": Setting(_rate, None, "submissions at most, e.g. 2/s, 20/10s, 60/min (default: found out)"),
     "burst": Setting(_positive, 1, "submissions that may leave at once"),
     "max_in_flight": Setting(
@@ -117,6 +128,10 @@ SETTINGS: Mapping[str, Setting] = {
         _failures, MaxFailures(share=0.5), "stop after N, or P% of the last 50, jobs without a video"
     ),
     "max_credits": Setting(Cap.parse, Cap(), "credits that may be spent in this OUT at most; none lifts it"),
+    "max_usd": Setting(Cap.parse_usd, Cap(), "the same in US dollars, for a service that counts dollars"),
+    "park_after": Setting(
+        seconds, 600.0, "how long a model may answer nothing but 429 until its rows are left for later"
+    ),
     "post_timeout": Setting(_post_timeout, 120.0, "seconds in total for one submission"),
     "grace": Setting(
         seconds, None, "how long a run that is stopped waits for open submissions, e.g. 8s (default: post_timeout)"
@@ -133,6 +148,7 @@ SETTINGS: Mapping[str, Setting] = {
 class Config:
     """The settings of one command. `origins` says where each came from; `prices` are price overrides."""
 
+    service: str = GATEWAY
     base_url: str = DEFAULT_BASE_URL
     rate: Rate | None = None
     burst: int = 1
@@ -141,6 +157,8 @@ class Config:
     deadline: float = 1800.0
     max_failures: MaxFailures = field(default_factory=lambda: MaxFailures(share=0.5))
     max_credits: Cap = field(default_factory=Cap)
+    max_usd: Cap = field(default_factory=Cap)
+    park_after: float = 600.0
     post_timeout: float = 120.0
     #: None: as long as a submission may take.
     grace: float | None = None
@@ -154,6 +172,50 @@ class Config:
     #: The folder's file, where there is one, and what stands in it.
     file: str = ""
     written: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Service:
+        """The service by its name: key variable, unit, models."""
+        return service_of(self.service)
+
+    @property
+    def unit(self) -> Unit:
+        """What the service counts in."""
+        return Unit(self.dialect.unit, self.dialect.scale)
+
+    @property
+    def cap(self) -> Cap:
+        """The cap that was said, in the smallest part of the service's unit. Raises UsageError for one in another
+        unit: it would be no cap.
+        """
+        mine, other = ("max_usd", "max_credits") if self.unit.name == "usd" else ("max_credits", "max_usd")
+        if getattr(self, other).said:
+            counted, origin = "credits" if other == "max_credits" else "US dollars", self.origins.get(other, other)
+            raise UsageError(
+                f"{origin} is a cap in {counted}, but {self.service} counts {self.unit.word}.",
+                code="wrong_unit",
+                hint=f"Use {self.unit.cap_flag}, and take the other one away.",
+            )
+        said: Cap = getattr(self, mine)
+        if mine == "max_usd" or said.credits is None:
+            return said
+        return Cap(said.said, said.credits * self.unit.scale)
+
+    @property
+    def cap_origin(self) -> str:
+        """Where the cap comes from."""
+        return self.origins.get("max_usd" if self.unit.name == "usd" else "max_credits", "")
+
+    def table(self, *, lenient: bool = False) -> PriceTable:
+        """What the service sells, and for how much. `lenient`: a row without a price is a warning."""
+        return PriceTable.load(self.prices, self.dialect.catalogue, lenient=lenient)
+
+    def at(self, service: str) -> "Config":
+        """The same settings for another service: that of a ledger."""
+        if service == self.service:
+            return self
+        usual = self.origins.get("base_url", "default") == "default"
+        return replace(self, service=service, base_url=service_of(service).base_url if usual else self.base_url)
 
     def from_folder(self, name: str) -> str:
         """The folder's file, if it decided this setting; "" if a flag, the environment or nobody did."""
@@ -184,11 +246,14 @@ class Config:
                 value, origin = flags[name], flag
             elif environment.get(env_name, "") != "":
                 value, origin = environment[env_name], env_name
-            elif env_name in environment and name == "max_credits":  # a script's unset variable must not be no cap
+            elif env_name in environment and name in (
+                "max_credits",
+                "max_usd",
+            ):  # a script's unset variable must not be no cap
                 raise UsageError(
                     f"{env_name} is empty.",
                     code="bad_setting",
-                    hint="Write the credits that may be spent, or none for no cap; or take the variable away.",
+                    hint="Write what may be spent, or none for no cap; or take the variable away.",
                 )
             elif name in file:
                 value, origin = file[name], str(path)
@@ -201,6 +266,8 @@ class Config:
                 where = f"{name} in {path}" if origin == str(path) else origin
                 raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
+        if origins["base_url"] == "default":
+            values["base_url"] = service_of(values["service"]).base_url
         return cls(
             **values, prices=file.get("prices", {}), origins=origins, file=str(path) if file else "", written=file
         )
@@ -211,7 +278,9 @@ def about_settings(config: Config, *, sandbox: bool) -> list[str]:
     file decided.
     """
     lines = []
-    if not sandbox and config.base_url != DEFAULT_BASE_URL:
+    if not sandbox and config.service != GATEWAY:
+        lines.append(f"service {config.service} ({config.origins.get('service', '')})")
+    if not sandbox and config.base_url != config.dialect.base_url:
         plain = ", unencrypted" if config.base_url.startswith("http:") and not is_loopback(config.base_url) else ""
         lines.append(f"service {config.base_url}{plain} ({config.origins.get('base_url', '')})")
     decided = [f"{name} = {config.written[name]}" for name in SETTINGS if config.from_folder(name)]
@@ -262,11 +331,11 @@ def _refuse_from_folder(path: Path, name: str, value: object) -> None:
             code="not_from_a_folder",
             hint=f"Take the line out. {flag}, if you mean it.",
         )
-    if name == "max_credits" and str(value).strip().lower() == "none":
+    if name in ("max_credits", "max_usd") and str(value).strip().lower() == "none":
         raise UsageError(
             f"{path} lifts the cap, which a file in a folder may not do: the folder may be somebody else's.",
             code="not_from_a_folder",
-            hint="Take the line out; say --max-credits none, if you mean it.",
+            hint=f"Take the line out; say --{name.replace('_', '-')} none, if you mean it.",
         )
 
 

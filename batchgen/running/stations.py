@@ -70,7 +70,7 @@ class Drive:
 
     async def _download(self, url: str, target: Path) -> Downloaded:
         if self._files is None:
-            self._files = FileHost(near=self._near)
+            self._files = FileHost(near=self._near, own_headers=self._service.key_for)
         return await download(self._files, url, target)
 
     def _accepted(self, task: OpenTask) -> None:

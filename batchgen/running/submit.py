@@ -98,6 +98,8 @@ class Submitter:
             outcome = await self._ask_again(call, attempt, outcome)
         if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
             self._board.stop(Stop.REFUSED, refusal(outcome))
+        elif outcome.halt:
+            self._board.stop(Stop.REFUSED, outcome.halt)
         return await self._settle(job, attempt, outcome, ticket)
 
     async def _hold(self, began: float, leave_at: float) -> None:

@@ -1,6 +1,7 @@
 """The API key: held so that it can be sent and compared, and nothing else."""
 
 import hmac
+import re
 from typing import NoReturn
 
 from batchgen.errors import UsageError
@@ -25,13 +26,13 @@ class Secret:
     """A key without a face: no repr, text, format, pickle, copy into a log or a traceback.
 
     `reveal` is the one way to the value; the border to HTTP and the redaction of output call it. Raises
-    UsageError for a key that can't stand in a header (blank, line breaks, not ASCII) or is too short to be one;
-    the message never holds the value.
+    UsageError for a key that can't stand in a header (blank, line breaks, not ASCII) or is too short to be one,
+    unless it is for a service on this machine (`near`); the message never holds the value.
     """
 
     __slots__ = ("_redactor", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, near: bool = False) -> None:
         value = value.strip()
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise UsageError(
@@ -39,26 +40,30 @@ class Secret:
                 code="bad_key_text",
                 hint="Copy the key again, without quotes, blanks or line breaks.",
             )
-        if len(value) < SHORTEST:
+        if len(value) < SHORTEST and not near:
             raise UsageError(
                 f"The API key has fewer than {SHORTEST} characters: that is no key.",
                 code="bad_key_text",
                 hint="Copy the whole key again.",
             )
         self._value = value
-        self._redactor = _KNOWN.setdefault(value, Redactor(value))
+        self._redactor = Redactor(value)
+        if len(value) >= SHORTEST:
+            self._redactor = _KNOWN.setdefault(value, self._redactor)
 
     def reveal(self) -> str:
         """The key itself."""
         return self._value
 
     def redacted(self, text: str) -> str:
-        """`text` without the key, in whatever form it stands there."""
+        """`text` without the key, in whatever form it stands there; a short one only where it stands alone."""
+        if len(self._value) < SHORTEST:
+            return re.sub(rf"(?<![\w-]){re.escape(self._value)}(?![\w-])", "[key]", text)
         return self._redactor.text(text)
 
     def redacted_bytes(self, data: bytes) -> bytes:
         """`data` without the key, in whatever form it stands there."""
-        return self._redactor.data(data)
+        return self.redacted(data.decode("latin-1")).encode("latin-1")
 
     def __repr__(self) -> str:
         return "Secret(…)"

@@ -1,4 +1,5 @@
-"""A stream from a file host: where the finished videos lie. Never the service's key, never a cookie.
+"""A stream from a file host: where the finished videos lie. Never a cookie, and the
+service's key only to the service's own address, where a video lies that has no other.
 
 The URL comes from outside, so each step is looked at: http(s) only; every address that the name resolves to
 must be public (`addresses`), and the connection goes to one of the addresses that were looked at, not to
@@ -6,7 +7,7 @@ whatever the name means a moment later; redirects are followed by us, at most fi
 Behind a proxy the proxy resolves names, so there only literal addresses and local names can be refused.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -44,7 +45,8 @@ class FileHost:
     Public addresses are allowed, and those as near as the service itself is (`near`): the sandbox on this
     machine may name files on this machine, a service on this network files on this network. Times are in
     seconds: `connect_timeout` until the connection stands, `read_timeout` between two reads. Proxies and
-    certificates come from the environment (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
+    certificates come from the environment (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`). `own_headers` gives what an
+    address of the service itself needs besides (its key); it is asked anew for each step of a redirect.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class FileHost:
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
         redirects: int = MAX_REDIRECTS,
+        own_headers: Callable[[str], Mapping[str, str]] = lambda _url: {},
     ) -> None:
         self._redirects = redirects
+        self._own_headers = own_headers
         self._allowed = frozenset({Reach.PUBLIC, near} - {Reach.NEVER})
         self._transport = Transport(connect_timeout=connect_timeout, check_address=self._check)
         self._timeout = {"read": read_timeout}
@@ -91,6 +95,7 @@ class FileHost:
                 "Accept": "*/*",
                 "Accept-Encoding": "identity",
                 **headers,
+                **self._own_headers(str(url)),
             },
             extensions={"timeout": self._timeout},
         )

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import StaticPool
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.errors import LedgerError, LedgerWriteError
 from batchgen.files import replace_durably, take_from_others
 from batchgen.ledger.sqlite.counters import TRIGGERS
@@ -69,7 +70,7 @@ class Store:
         self.read_only = read_only
 
     @classmethod
-    def write(cls, out: Path, service: str, now: float) -> "Store":
+    def write(cls, out: Path, service: str, now: float, unit: Unit = CREDITS) -> "Store":
         """Open the ledger of `out` for `service`, or make it (`now`) where nothing was paid yet; one of an older
         format is brought to this one. The caller holds the run lock.
         """
@@ -78,7 +79,7 @@ class Store:
             if not path.exists():
                 if lost := ledger_missing(out):
                     raise lost
-                _make(path, service, now)
+                _make(path, service, now, unit)
             take_from_others(*(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")))
             store = cls(path, _engine(path, read_only=False), read_only=False)
             try:
@@ -165,7 +166,7 @@ def reading(out: Path) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _make(path: Path, service: str, now: float) -> None:
+def _make(path: Path, service: str, now: float, unit: Unit) -> None:
     """A ledger appears whole or not at all: it is made under another name, and renamed when it is on disk."""
     new = path.with_name(f"{path.name}.new")
     for suffix in ("", "-journal", "-wal", "-shm"):
@@ -182,8 +183,8 @@ def _make(path: Path, service: str, now: float) -> None:
             ("ledger_id", str(uuid.uuid4())),
             ("service", service),
             ("created_at", now),
-            ("unit", "credits"),
-            ("unit_scale", 1),
+            ("unit", unit.name),
+            ("unit_scale", unit.scale),
         ):
             set_meta_value(connection, key, value)
     # To WAL while nobody else sees the file: a switch that a crash cuts off can't be undone by a reader.
@@ -197,13 +198,29 @@ def check_service(connection: sa.Connection, out: Path, service: str) -> None:
     _format(connection, ledger_path(out))
     known = meta_value(connection, "service")
     if known != service:
-        same = "Add --sandbox" if known == "sandbox" else f"Add --base-url {known}"
-        same = "Leave --sandbox out" if service == "sandbox" else same
+        same = _same(known)
+        if service.startswith("sandbox") and not known.startswith("sandbox"):
+            same = "Leave --sandbox out"
         raise LedgerError(
             f"The ledger in {out} belongs to {known}, not to {service}.",
             code="other_service",
             hint=f"{same} to go on there, or name another folder with --out.",
         )
+
+
+def _same(known: str) -> str:
+    """What to add to a command, so that it is about the service by which a ledger goes."""
+    first, _, rest = known.partition(" ")
+    if first == "sandbox":
+        return f"Add --service {rest} --sandbox" if rest else "Add --sandbox"
+    if "://" in first:
+        return f"Add --base-url {known}"
+    return f"Add --service {first}" + (f" --base-url {rest}" if rest else "")
+
+
+def unit_of(connection: sa.Connection) -> Unit:
+    """What the ledger counts in."""
+    return Unit(meta_value(connection, "unit") or "credits", meta_value(connection, "unit_scale") or 1)
 
 
 def meta_value(connection: sa.Connection, key: str) -> Any:

@@ -8,6 +8,7 @@ files.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from batchgen.amount import Unit
 from batchgen.errors import UsageError
 from batchgen.job import Result
 from batchgen.results.csv import write_results
@@ -44,7 +45,8 @@ def export(
     place = target or default_target(out_dir, file_format)
     match file_format:
         case "csv":
-            return Exported(place, write_results(place, results, other, one_character(delimiter)))
+            unit = Unit(summary.unit)  # only its name counts: the amounts are in whole units
+            return Exported(place, write_results(place, results, other, one_character(delimiter), unit=unit))
         case "xlsx":
             from batchgen.results.export.xlsx import write_xlsx
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.files import whole_file
 from batchgen.job import RESULT_COLUMNS, Result
 from batchgen.results.csv import video_path
@@ -21,6 +22,7 @@ from batchgen.results.summary import Summary
 GROUP = 20_000
 
 _NUMBERS = {"row", "estimated_credits", "charged_credits", "refunded_credits", "attempts"}
+_AMOUNTS = {"estimated_credits", "charged_credits", "refunded_credits"}
 _TIMES = {"submitted_at", "finished_at", "expires_at"}
 _LISTS = {"video_urls", "video_paths", "sha256"}
 _MORE = ("video_paths", "sha256", "request")
@@ -31,12 +33,13 @@ def parquet_schema(other: Sequence[str], summary: Summary) -> pa.Schema:
 
     def kind(name: str) -> pa.DataType:
         if name in _NUMBERS:
-            return pa.int64()
+            return pa.float64() if name in _AMOUNTS and summary.unit == "usd" else pa.int64()
         if name in _TIMES:
             return pa.timestamp("ms", tz="UTC")
         return pa.list_(pa.string()) if name in _LISTS else pa.string()
 
-    fields = [pa.field(name, kind(name)) for name in (*RESULT_COLUMNS, *_MORE)]
+    unit = Unit(summary.unit)
+    fields = [pa.field(unit.column(name), kind(name)) for name in (*RESULT_COLUMNS, *_MORE)]
     fields += [pa.field(name, pa.string()) for name in own_names(other)]
     return pa.schema(fields, metadata={"batchgen": json.dumps(made_by(summary))})
 
@@ -52,7 +55,7 @@ def write_parquet(target: Path, results: Iterable[Result], summary: Summary, oth
     lines = 0
     with whole_file(target) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for group in grouped(results):
-            writer.write_table(pa.table(parquet_columns(group, other), schema=schema))
+            writer.write_table(pa.table(parquet_columns(group, other, Unit(summary.unit)), schema=schema))
             lines += len(group)
     return Exported(target, lines)
 
@@ -63,7 +66,7 @@ def grouped(results: Iterable[Result]) -> Iterator[list[Result]]:
         yield group
 
 
-def parquet_columns(results: Sequence[Result], other: Sequence[str]) -> dict[str, list[Any]]:
+def parquet_columns(results: Sequence[Result], other: Sequence[str], unit: Unit = CREDITS) -> dict[str, list[Any]]:
     """The values by column; an empty text is null, because Parquet knows the difference and people ask for it."""
 
     def value(result: Result, name: str) -> Any:
@@ -84,7 +87,8 @@ def parquet_columns(results: Sequence[Result], other: Sequence[str]) -> dict[str
         found = getattr(result, name)
         return text(found) if isinstance(found, str) else found
 
-    columns = {name: [value(result, name) for result in results] for name in (*RESULT_COLUMNS, *_MORE)}
+    names = (*RESULT_COLUMNS, *_MORE)
+    columns = {unit.column(name): [value(result, name) for result in results] for name in names}
     for name, header in zip(other, own_names(other), strict=True):
         columns[header] = [text(result.cells.get(name, "")) for result in results]
     return columns

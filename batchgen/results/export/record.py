@@ -17,7 +17,7 @@ def record(result: Result, summary: Summary) -> dict[str, Any]:
         "request": dict(result.request),
         "task_id": result.task_id or None,
         "videos": videos(result),
-        "credits": {
+        summary.unit: {
             "estimated": result.estimated_credits,
             "charged": result.charged_credits,
             "refunded": result.refunded_credits,

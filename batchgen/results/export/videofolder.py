@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batchgen.amount import CREDITS, Unit
 from batchgen.job import Result
 from batchgen.results.export.pack import Exported, Tally, Video, copy_checked, finished, whole_folder
 from batchgen.results.export.parquet import GROUP, parquet_columns, parquet_schema
@@ -66,7 +67,8 @@ def videofolder_schema(other: Sequence[str], summary: Summary) -> pa.Schema:
 
 
 def table(videos: Sequence[tuple[Video, str, str]], other: Sequence[str], schema: pa.Schema) -> pa.Table:
-    columns: dict[str, list[Any]] = parquet_columns([video.result for video, _, _ in videos], other)
+    unit = Unit("usd") if "charged_usd" in schema.names else CREDITS
+    columns: dict[str, list[Any]] = parquet_columns([video.result for video, _, _ in videos], other, unit)
     columns = {name: values for name, values in columns.items() if name in schema.names and name != "sha256"}
     made = schema.metadata[b"batchgen"].decode()
     columns["file_name"] = [name for _, name, _ in videos]

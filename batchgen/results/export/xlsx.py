@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from batchgen.amount import Unit
 from batchgen.files import whole_file
 from batchgen.job import RESULT_COLUMNS, Result
 from batchgen.results.csv import columns, line
@@ -40,7 +41,7 @@ def write_xlsx(target: Path, results: Iterable[Result], summary: Summary, other:
     """
     from xlsxwriter import Workbook
 
-    header = [guard(name) for name in columns(other)]
+    header = [guard(name) for name in columns(other, Unit(summary.unit))]
     lines, cuts = 0, 0
     with whole_file(target) as file, closing(Workbook(file, _OPTIONS)) as book:
         book.set_properties(_NO_TIME)
@@ -102,14 +103,14 @@ def _sheet(book: "Workbook", header: Sequence[str], number: int) -> "Worksheet":
     return sheet
 
 
-def _write(sheet: "Worksheet", at: int, place: int, value: str | int, result: Result, moment: Any) -> int:
+def _write(sheet: "Worksheet", at: int, place: int, value: str | int | float, result: Result, moment: Any) -> int:
     """Write one cell; 1 if its text had to be cut."""
     if value == "":
         return 0
     if place in _TIMES:
         seconds = getattr(result, _TIMES[place])
         sheet.write_datetime(at, place, datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None), moment)
-    elif isinstance(value, int):
+    elif isinstance(value, int | float):
         sheet.write_number(at, place, value)
     elif len(value) > CELL_CHARACTERS:
         note = f"… (cut: {len(value):,} characters)"
@@ -125,21 +126,21 @@ def _about(book: "Workbook", summary: Summary) -> None:
     sheet = book.add_worksheet("about")
     sheet.set_column(0, 1, 28)
     amounts = summary.credits
-    rows: list[tuple[str, str | int]] = [
+    rows: list[tuple[str, str | int | float]] = [
         ("batch", summary.out),
         ("service", summary.service),
         ("batchgen", summary.version),
         ("price table", summary.prices),
         ("times", "UTC"),
         *((f"jobs {state}", count) for state, count in summary.states.items()),
-        ("credits estimated", amounts.estimated),
-        ("credits charged", amounts.charged),
-        ("credits refunded", amounts.refunded),
-        ("credits in doubt", amounts.in_doubt),
+        (f"{summary.unit} estimated", amounts.estimated),
+        (f"{summary.unit} charged", amounts.charged),
+        (f"{summary.unit} refunded", amounts.refunded),
+        (f"{summary.unit} in doubt", amounts.in_doubt),
     ]
     for at, (name, value) in enumerate(rows):
         sheet.write_string(at, 0, name)
-        if isinstance(value, int):
+        if isinstance(value, int | float):
             sheet.write_number(at, 1, value)
         else:
             sheet.write_string(at, 1, guard(value))

@@ -149,6 +149,7 @@ def meta(summary: Summary, other: Sequence[str]) -> dict[str, Any]:
         "finished_at": summary.finished_at,
         "written_at": summary.written_at,
         "states": [[state.value, summary.states.get(state, 0)] for state in State],
+        "unit": summary.unit,
         "credits": {
             "estimated": amounts.estimated,
             "charged": amounts.charged,

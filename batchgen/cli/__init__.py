@@ -28,6 +28,7 @@ COMMANDS = {
     "collect": ("batchgen.cli.ledger", "Poll and download what was submitted; can never submit."),
     "report": ("batchgen.cli.ledger", "Write report.html again."),
     "export": ("batchgen.cli.ledger", "Export the results in another format."),
+    "mcp": ("batchgen.cli.mcp", "Let an agent look ahead over stdio; it can buy nothing."),
     "sandbox": ("batchgen.cli.sandbox", "Start the local stand-in for the service."),
     "init": ("batchgen.cli.more", "Write a first manifest to start from."),
     "schema": ("batchgen.cli.more", "Print the JSON Schema of a manifest or a job."),

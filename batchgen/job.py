@@ -250,7 +250,8 @@ class Outcome:
     `throttled` outcome is: `rate`, `concurrency`, `unavailable` (503) or "" when it is not said.
     `charged_credits` is what an answer of the documented envelope states (`costCredits`), else None.
     `evidence` is what was received, at most 64 KB. `halt`: a sentence why nothing more may be submitted, although
-    this outcome stands.
+    this outcome stands. `address`: what to do if the address is wrong, where the answer is that of an address that
+    does not speak this API (unless a job was accepted there before).
     """
 
     kind: OutcomeKind
@@ -263,6 +264,7 @@ class Outcome:
     headers: Mapping[str, str] = field(default_factory=dict)
     evidence: bytes = b""
     halt: str = ""
+    address: str = ""
 
 
 #: Given back in full: a refund that is stated without an amount. It is more than any charge.

@@ -29,6 +29,8 @@ COMMANDS = {
     "report": ("batchgen.cli.ledger", "Write report.html again."),
     "export": ("batchgen.cli.ledger", "Export the results in another format."),
     "mcp": ("batchgen.cli.mcp", "Let an agent look ahead over stdio; it can buy nothing."),
+    "services": ("batchgen.cli.services", "List the services: keys, units, what settles a doubt."),
+    "models": ("batchgen.cli.services", "List the known models: scenes, options, prices."),
     "sandbox": ("batchgen.cli.sandbox", "Start the local stand-in for the service."),
     "init": ("batchgen.cli.more", "Write a first manifest to start from."),
     "schema": ("batchgen.cli.more", "Print the JSON Schema of a manifest or a job."),

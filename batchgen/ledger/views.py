@@ -40,6 +40,11 @@ def credits(connection: sa.Connection) -> Credits:  # noqa: A001 - the product's
     return Credits(one.cap, one.charged, one.refunded, one.reserved, one.in_doubt, one.unplanned)
 
 
+def has_task(connection: sa.Connection) -> bool:
+    """Whether the service has ever accepted a job of this ledger."""
+    return connection.execute(sa.select(task.c.task_no).limit(1)).first() is not None
+
+
 def estimated(connection: sa.Connection) -> int:
     """The price of one video for each job in the ledger."""
     return _sum(connection, job_count.c.amount)

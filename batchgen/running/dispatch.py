@@ -13,6 +13,8 @@ from batchgen.running.submit import Permit, Submitter
 #: Jobs read from the ledger at once, and POSTs open at once at most.
 PAGE = 500
 MOST_OPEN = 256
+#: POSTs open at once until the first one was answered.
+FIRST_OPEN = 8
 
 
 class Dispatcher:
@@ -132,7 +134,8 @@ class Dispatcher:
         if self._away.paused:
             await self._wait_for_service()
             return False
-        if len(self._open) >= (1 if self._away.on_trial else MOST_OPEN):
+        most = MOST_OPEN if self._board.submitted else FIRST_OPEN  # a wrong address must not get more than a few
+        if len(self._open) >= (1 if self._away.on_trial else most):
             await self._pause(None)
             return False
         wait = self._pacer.wait(now + lead.seconds)

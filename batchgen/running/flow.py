@@ -204,14 +204,12 @@ class OpenRun:
 
     def _context(self, board: Board) -> RunContext:
         config = self._config
-        # What the service's data does not say that it honours, no setting makes it honour.
-        idempotent = config.idempotent and bool(config.dialect.idempotency)
         api = Api(
             self._base_url,
             self._key,
             service=config.service,
             post_timeout=config.post_timeout,
-            idempotent=idempotent,
+            idempotent=config.honours_key,
         )
         near = reach_of_url(self._base_url)
         return RunContext(self.ledger, api, board, config, self._options, self.ledger.clock, near)

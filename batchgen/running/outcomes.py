@@ -28,6 +28,7 @@ class Lessons:
         accepted: Callable[[OpenTask], None],
     ) -> None:
         self._run = run
+        self._key = run.settings.dialect.key_variable
         self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._away = away
@@ -89,7 +90,7 @@ class Lessons:
                 self._nothing_left(now, outcome, ticket)
             case OutcomeKind.REFUSED:
                 self._pacer.rejected(now, outcome.headers, ticket)
-                board.stop(Stop.REFUSED, refusal(outcome))
+                board.stop(Stop.REFUSED, refusal(outcome, self._key))
             case OutcomeKind.IN_DOUBT:
                 self._pacer.in_doubt(now, ticket)
                 board.submitted += 1
@@ -164,7 +165,7 @@ def _open_task(job: Pending, attempt: Attempt, outcome: Outcome, at: float) -> O
 
 #: What the service says no to for the whole batch, and what to do about it.
 _REFUSALS = {
-    "bad_key": ("The service does not accept the API key", "Check BATCHGEN_API_KEY, then run again."),
+    "bad_key": ("The service does not accept the API key", "Check {key}, then run again."),
     "insufficient_credits": (
         "The service says that there are no credits left",
         "Add credits at the service, then run again; what runs there already is still collected.",
@@ -180,9 +181,13 @@ _REFUSALS = {
 }
 
 
-def refusal(outcome: Outcome) -> str:
-    """Why the service takes nothing of this batch, and what to do, for people."""
+def refusal(outcome: Outcome, key: str) -> str:
+    """Why the service takes nothing of this batch, and what to do, for people. `key` is the variable of its key."""
     refused = ("The service refuses the whole batch", "Mend what it names, then run again.")
     what, advice = _REFUSALS.get(outcome.code, refused)
+    if outcome.code == "wrong_address":
+        what, advice = "The address does not speak this service's API", outcome.address
+    elif outcome.address and outcome.code == "not_open":
+        advice = f"{advice} {outcome.address}"
     words = f" ({outcome.message.rstrip('. ')})" if outcome.message else ""
-    return f"{what}{words}. Nothing more was submitted. {advice}"
+    return f"{what}{words}. Nothing more was submitted. {advice.format(key=key)}"

@@ -179,6 +179,11 @@ class Config:
         return service_of(self.service)
 
     @property
+    def honours_key(self) -> bool:
+        """Whether a doubt may be sent again with its key: a person says so, and the service's data too."""
+        return self.idempotent and bool(self.dialect.idempotency)
+
+    @property
     def unit(self) -> Unit:
         """What the service counts in."""
         return Unit(self.dialect.unit, self.dialect.scale)

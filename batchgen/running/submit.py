@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from batchgen.errors import LedgerWriteError, Stop
 from batchgen.job import Outcome, OutcomeKind
-from batchgen.ledger import Attempt, CapReached
+from batchgen.ledger import Attempt, CapReached, views
 from batchgen.ledger.rows import Pending
 from batchgen.running.context import RunContext
 from batchgen.running.outcomes import HALTED, Lessons, refusal
@@ -36,7 +36,7 @@ class Permit:
 class Submitter:
     """Submits one job at a time, as often as it is called at once.
 
-    `settings.post_timeout`: seconds for one POST in all. `settings.idempotent`: the service is *configured* to
+    `settings.post_timeout`: seconds for one POST in all. `settings.honours_key`: the service is *configured* to
     honour Idempotency-Key, so a doubt may be asked again.
     """
 
@@ -45,8 +45,10 @@ class Submitter:
         self._board, self._clock = run.board, run.clock
         self._pacer = pacer
         self._lessons = lessons
-        self._post_timeout = run.settings.post_timeout
-        self._idempotent = run.settings.idempotent
+        self._post_timeout, self._key = run.settings.post_timeout, run.settings.dialect.key_variable
+        self._idempotent = run.settings.honours_key
+        #: Whether a job was ever accepted at this address: then it speaks the API.
+        self._is_right = run.ledger.read(views.has_task)
         self.lead = Lead()
         #: The workers that wait for a connection: nothing is written down for them yet.
         self.connecting: set[asyncio.Task[Pending | None]] = set()
@@ -96,11 +98,19 @@ class Submitter:
             return job
         if self._idempotent:
             outcome = await self._ask_again(call, attempt, outcome)
+        outcome = self._at_address(outcome)
         if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
-            self._board.stop(Stop.REFUSED, refusal(outcome))
+            self._board.stop(Stop.REFUSED, refusal(outcome, self._key))
         elif outcome.halt:
             self._board.stop(Stop.REFUSED, outcome.halt)
         return await self._settle(job, attempt, outcome, ticket)
+
+    def _at_address(self, outcome: Outcome) -> Outcome:
+        """A router's no, where nothing was ever accepted, is about the address: it is no row's fault."""
+        self._is_right = self._is_right or outcome.kind is OutcomeKind.ACCEPTED
+        if not outcome.address or self._is_right:
+            return outcome
+        return replace(outcome, kind=OutcomeKind.REFUSED, code="wrong_address")
 
     async def _hold(self, began: float, leave_at: float) -> None:
         """Everything is ready: leave at the slot's own instant, so that the service sees an even pace."""
@@ -147,7 +157,7 @@ class Submitter:
             if answer is None:
                 return outcome
             if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
-                self._board.stop(Stop.REFUSED, refusal(answer))
+                self._board.stop(Stop.REFUSED, refusal(answer, self._key))
                 return outcome
             if answer.kind is OutcomeKind.ACCEPTED:  # a no may overtake the first sending, which then is paid for
                 outcome = answer

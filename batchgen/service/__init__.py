@@ -17,11 +17,14 @@ import httpx
 from batchgen import __version__
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
 from batchgen.service import reply
+from batchgen.service.address import about, speaks_another_api
 from batchgen.service.dialects import GATEWAY, Call, service_of
 from batchgen.service.http.dial import NotConnected, Origin
 from batchgen.service.http.transport import Exchange, Reply, Transport, evidence_of
 from batchgen.service.keyless import look_without, outcome_without
 from batchgen.service.received import Received, kept, received, unpacked_as_far_as_it_goes
+from batchgen.service.reply.body import parsed_or_none
+from batchgen.service.reply.signs import says_yes
 from batchgen.service.secret import Secret
 
 #: The longest answer that is read, in bytes, packed and unpacked.
@@ -112,13 +115,23 @@ class Api:
         exchange = self._exchange(call, headers, begin, self._post_timeout)
         try:
             answer = await self._answer(await self._posts.open(exchange))
-            return outcome_without(self._key, self._dialect.created(answer, call, idempotent=self._idempotent))
+            outcome = self._dialect.created(answer, call, idempotent=self._idempotent)
+            return outcome_without(self._key, self._of_address(answer, outcome))
         except NotConnected as exc:
             return Outcome(OutcomeKind.NOT_SENT, code=exc.code, message=self._redacted(str(exc)))
         except (Exception, asyncio.CancelledError) as exc:
             if not begun:
                 raise
             return self._in_doubt(exc)
+
+    def _of_address(self, answer: Answer, outcome: Outcome) -> Outcome:
+        """The outcome, marked where it is the word of an address that does not speak this API."""
+        doubt = outcome.kind is OutcomeKind.IN_DOUBT
+        if outcome.kind not in (OutcomeKind.REJECTED, OutcomeKind.REFUSED, OutcomeKind.IN_DOUBT):
+            return outcome
+        if not speaks_another_api(answer) or (doubt and says_yes(parsed_or_none(answer.body))):
+            return outcome
+        return replace(outcome, address=about(answer, self._base_url, self._service.name))
 
     async def task(self, task_id: str, model: str = "") -> Look:
         """What the service says of a task; trouble on the way is a Look too, never an exception."""

@@ -80,6 +80,7 @@ def run_command(**flags: Any) -> int:
             confirm=lambda preview: _confirm(preview, quiet=flags["quiet"], yes=flags["yes"]),
             tell=(lambda _: None) if flags["quiet"] else lambda sentence: click.echo(sentence, err=True),
             ask_key=_ask_key,
+            asks=not flags["yes"] and sys.stdin.isatty(),
             ask_trust=ask_trust(),
             watch=_tell_page if flags["watch"] else None,
             stop=signals,
@@ -107,7 +108,13 @@ def problems(error: Any, *, as_json: bool) -> int:
 
 def _dry_run(preview: Any, *, as_json: bool) -> int:
     if as_json:
-        plan = {"plan": preview.plan.as_json(), "out": str(preview.out), "cap": preview.cap, "exit": 0}
+        plan = {
+            "plan": preview.plan.as_json(),
+            "out": str(preview.out),
+            "cap": preview.cap,
+            "already_bought_in": preview.elsewhere.as_json(),
+            "exit": 0,
+        }
         shared.print_json(preview.unit.document(plan))
     else:
         click.echo(plan_text(preview))

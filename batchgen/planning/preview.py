@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from batchgen.check.findings import nothing_selected
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
 from batchgen.errors import CapError, ManifestError, UsageError
-from batchgen.ledger import CapReached, Ledger, Person, Store, failpoint, views
+from batchgen.ledger import CapReached, Ledger, Person, failpoint, reading, views
 from batchgen.ledger.account import set_cap
 from batchgen.ledger.decisions import note
+from batchgen.ledger.sqlite.beside import LedgersBeside
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
 from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value, unit_of
 from batchgen.planning import enter, walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
+from batchgen.planning.elsewhere import Elsewhere, another_folder, remember_folders
 from batchgen.planning.spool import FILE as SPOOL
 from batchgen.planning.spool import Spool
 
@@ -89,6 +91,8 @@ class Preview:
     stored_cap: int | None = None
     #: What else decides where the money goes: the service's address, and settings that a folder's file made.
     about: tuple[str, ...] = ()
+    #: What was bought beside OUT, and whose OUT it is.
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @property
     def unit(self) -> Unit:
@@ -110,38 +114,46 @@ def look_ahead(
 ) -> Preview:
     """Read and check everything, and work out the plan; opens no connection and writes nothing."""
     told = tasks_told(out)
-    store = _store_of(out)
-    try:
-        with _reading(store) as connection:
-            if connection is not None:
-                check_service(connection, out, service)
-                check_not_behind(connection, out, service, told)
-            knows = walk.knows(connection)
-            found = survey(paths, options.read, prices, knows=knows)
-            if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
-                raise ManifestProblems(found)
-            _check_columns(options.selection, found)
-            known = connection is not None and is_taken_in(connection, found, options)
+    with _reading(out) as connection:
+        if connection is not None:
+            check_service(connection, out, service)
+            check_not_behind(connection, out, service, told)
+        knows = walk.knows(connection)
+        found = survey(paths, options.read, prices, knows=knows)
+        if found.rows == 0 or found.file_problems or (found.invalid and not options.only_valid):
+            raise ManifestProblems(found)
+        _check_columns(options.selection, found)
+        known = connection is not None and is_taken_in(connection, found, options)
+        another = "" if connection is None else another_folder(connection, out, paths)
+        asks = not bought_at(service)[1] and (connection is None or bool(another))
+        with closing(LedgersBeside(out if asks else None)) as beside:
             if connection is not None and known:
                 plan = walk.unchanged(connection, found.invalid)
-            elif connection is None and not options.selection.conditions:
+            elif connection is None and not options.selection.conditions and not beside:
                 plan = _all_new(found)
             else:
                 items = jobs(paths, options.read, prices, knows=knows, surveyed=found)
                 again = options.resubmit_changed
-                plan = walk.preview(connection, items, options.selection, resubmit_changed=again)
-            if plan.unselected and plan.unselected + plan.invalid == plan.rows:
-                raise _nothing_selected(options.selection)
-            credits = None if connection is None else views.credits(connection)  # noqa: A001
-            about = _other_machine(connection)
-    finally:
-        if store is not None:
-            store.close()
+                plan = walk.preview(connection, items, options.selection, resubmit_changed=again, buys=beside.want)
+            elsewhere = Elsewhere(beside.ask(), another, service)
+        if plan.unselected and plan.unselected + plan.invalid == plan.rows:
+            raise _nothing_selected(options.selection)
+        credits = None if connection is None else views.credits(connection)  # noqa: A001
+        about = (*_other_machine(connection), *elsewhere.sentences(out))
     stored = credits.cap if credits else None
     now = cap.credits if cap.said else stored
     counted = credits.counted if credits else 0
     return Preview(
-        out, found, plan, now, None if now is None else now - counted, known, options.limit, stored, about
+        out,
+        found,
+        plan,
+        now,
+        None if now is None else now - counted,
+        known,
+        options.limit,
+        stored,
+        about,
+        elsewhere,
     )
 
 
@@ -177,15 +189,6 @@ def cap_notes(preview: Preview, origin: str) -> Iterator[str]:
         )
 
 
-def _store_of(out: Path) -> Store | None:
-    """The ledger of `out`; None where there is none yet. Raises LedgerError where one is gone."""
-    if ledger_path(out).exists():
-        return Store.read(out)
-    if lost := ledger_missing(out):
-        raise lost
-    return None
-
-
 def _all_new(found: Survey) -> Plan:
     """The plan where there is no ledger yet: every good row is submitted."""
     plan = Plan(rows=found.rows, invalid=found.invalid)
@@ -206,12 +209,15 @@ def _mark(found: Survey, options: PlanOptions) -> list[Any]:
 
 
 @contextmanager
-def _reading(store: Store | None) -> Iterator[Any]:
-    if store is None:
-        yield None
+def _reading(out: Path) -> Iterator[Any]:
+    """A moment of the ledger of `out`; None where there is none yet. Raises LedgerError where one is gone."""
+    if ledger_path(out).exists():
+        with reading(out) as connection:
+            yield connection
         return
-    with store.begin() as connection:
-        yield connection
+    if lost := ledger_missing(out):
+        raise lost
+    yield None
 
 
 def _check_columns(selection: Selection, found: Survey) -> None:
@@ -311,6 +317,7 @@ def _enter(
 
     def begin(connection: Any) -> None:
         _store_cap(connection, cap, by)
+        remember_folders(connection, ledger.out, found.files)
         enter.begin(connection, _spool_mark(found, options))
 
     def finish(connection: Any) -> None:

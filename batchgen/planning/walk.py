@@ -15,7 +15,7 @@ from batchgen.job import Earlier, InvalidRow, Job, Known, Row, State
 from batchgen.ledger import Person, purchases, rows
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.planning import enter
-from batchgen.planning.decide import RAISES, Decision, Plan, Selection, decide, may_go_back
+from batchgen.planning.decide import RAISES, SUBMITS, Decision, Plan, Selection, decide, may_go_back
 from batchgen.planning.enter import Decided
 from batchgen.planning.spool import Spool
 
@@ -29,9 +29,13 @@ def preview(
     selection: Selection,
     *,
     resubmit_changed: bool = False,
+    buys: Callable[[str], None] | None = None,
 ) -> Plan:
-    """The plan, with nothing written. Without a ledger (None) every row is new."""
-    return Walk(connection, resubmit_changed=resubmit_changed).through(as_lines(items, selection))
+    """The plan, with nothing written. Without a ledger (None) every row is new.
+
+    `buys` is told the fingerprint of each job that is to be submitted.
+    """
+    return Walk(connection, resubmit_changed=resubmit_changed, buys=buys).through(as_lines(items, selection))
 
 
 def take_in(
@@ -142,7 +146,14 @@ def next_position(connection: sa.Connection) -> int:
 class Walk:
     """One walk over the rows. `renamed` has, after it, the position and the job of each row that takes one over."""
 
-    def __init__(self, connection: sa.Connection | None, *, resubmit_changed: bool) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection | None,
+        *,
+        resubmit_changed: bool,
+        buys: Callable[[str], None] | None = None,
+    ) -> None:
+        self._buys = buys
         self._connection = connection if connection is not None and rows.any_job(connection) else None
         self._resubmit_changed = resubmit_changed
         self.plan = Plan()
@@ -187,6 +198,8 @@ class Walk:
             self.plan.unselected += 1
             return
         self.plan.add(decision, line.scene, line.price)
+        if self._buys is not None and decision in SUBMITS:
+            self._buys(line.fingerprint)
         if decision is Decision.WAITING and known is not None and known.purchase_no > 1:
             self.plan.again.add(line.price)
 
@@ -198,6 +211,8 @@ class Walk:
                 self.plan.renamed.append((old.job_id, job_id))
             if selected:
                 self.plan.add(Decision.NEW if old is None else Decision.RENAMED, scene, price)
+                if self._buys is not None and old is None:
+                    self._buys(content)
             else:
                 self.plan.unselected += 1
 

@@ -37,6 +37,8 @@ class RunOptions(PlanOptions):
     download: bool = True
     progress: str = "none"
     confirm: Callable[[Preview], bool] | None = None
+    #: A person at a terminal sees the plan and is asked.
+    asks: bool = False
     tell: Callable[[str], None] = lambda _sentence: None
     ask_key: Callable[[], Secret | None] = lambda: None
     #: Asks on a terminal whether the key may go to an address that a folder's file names; None without one.

@@ -17,6 +17,7 @@ from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.ledger.status import Status
 from batchgen.planning.decide import Plan
+from batchgen.planning.elsewhere import refuse_elsewhere
 from batchgen.planning.preview import (
     SANDBOX_SERVICE,
     Preview,
@@ -103,6 +104,8 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     if options.dry_run:
         return preview
     to_submit = preview.plan.to_submit.jobs
+    if to_submit and options.out is None and not options.asks:
+        refuse_elsewhere(preview.elsewhere, out, arguments)
     if to_submit and not options.sandbox and options.confirm is not None and not options.confirm(preview):
         raise NotConfirmed(preview.plan, asked=sys.stdin.isatty(), unit=config.unit)
     with open_run(out, config, options) as opened:

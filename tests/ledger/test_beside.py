@@ -3,12 +3,13 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from till import Till, job, outcome
 
 from batchgen.job import OutcomeKind, State
-from batchgen.ledger.sqlite.beside import Beside, bought_beside
+from batchgen.ledger.sqlite.beside import Beside, LedgersBeside
 
 
 def other(root: Path, name: str, *prompts: str, service: str = "https://sseedance.com") -> None:
@@ -19,6 +20,13 @@ def other(root: Path, name: str, *prompts: str, service: str = "https://sseedanc
             till.see(till.buy(f"{name}-{n}", f"{name}-task-{n}"), State.SUCCEEDED)
     with closing(sqlite3.connect(root / name / "ledger.sqlite3")) as connection, connection:
         connection.execute("UPDATE meta SET value = ? WHERE key = 'service'", (f'"{service}"',))
+
+
+def bought_beside(out: Path, fingerprints: list[str], **limits: Any) -> Beside:
+    with closing(LedgersBeside(out)) as beside:
+        for fingerprint in fingerprints:
+            beside.want(fingerprint)
+        return beside.ask(**limits)
 
 
 def wanted(*prompts: str) -> list[str]:

@@ -11,9 +11,12 @@ from till import Till, accepted, job, outcome
 
 from batchgen.errors import Stop
 from batchgen.job import Outcome, OutcomeKind, State
+from batchgen.ledger.clock import Clock
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.dispatch import Dispatcher
 from batchgen.running.outcomes import Lessons
 from batchgen.running.pacing import Away, Failures, MaxFailures, Rate, SubmitPacer
+from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.running.submit import Submitter
 from batchgen.service.dialects import Call, service_of
@@ -52,16 +55,17 @@ class Service:
 
 def submitted(till: Till, service: Service) -> Board:
     """The board after all that fits was submitted."""
-    board, rng = Board(), random.Random(1)
-    now, wall = board.clock.now(), board.clock.wall()
+    board, rng, clock = Board(), random.Random(1), Clock()
+    now, wall = clock.now(), clock.wall()
+    context = RunContext(till.ledger, service, board, Config(post_timeout=9.0), RunOptions(), clock)
     at_once = {"rate": Rate(1000, 1.0), "burst": 50, "max_in_flight": 50}
 
     async def run() -> None:
         pacer = SubmitPacer(**at_once, saved=None, now=now, wall=wall, begun=[], rng=rng)
         away = Away(rng=rng)
-        lessons = Lessons(board, pacer, away, Failures(MaxFailures()), lambda _task: None)
-        submitter = Submitter(till.ledger, service, board, pacer, lessons, post_timeout=9.0)
-        await asyncio.wait_for(Dispatcher(till.ledger, service, board, pacer, away, submitter).run(), 20)
+        lessons = Lessons(context, pacer, away, Failures(MaxFailures()), lambda _task: None)
+        submitter = Submitter(context, pacer, lessons)
+        await asyncio.wait_for(Dispatcher(context, pacer, away, submitter).run(), 20)
 
     asyncio.run(run())
     return board

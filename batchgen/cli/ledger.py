@@ -17,8 +17,8 @@ from batchgen.ledger.sqlite.store import reading
 @shared.as_json
 def status_command(out: Path, as_json: bool) -> int:
     """Show counts, credits, what is in flight, what is in doubt, and what to do next."""
-    from batchgen.cli.status_text import status_text
     from batchgen.ledger.status import read_status
+    from batchgen.running.status_text import status_text
 
     status, doubts = read_status(out)
     if as_json:
@@ -75,9 +75,9 @@ def resolve_command(out: Path, **flags: Any) -> int:
 
 def _listing(out: Path) -> str:
     """Every doubt of OUT, with what helps to find it."""
-    from batchgen.cli.status_text import doubts_text
     from batchgen.ledger.decisions import doubts
     from batchgen.ledger.sqlite.store import unit_of
+    from batchgen.running.status_text import doubts_text
 
     with reading(out) as connection:
         some, unit = doubts(connection), unit_of(connection)

@@ -1,18 +1,13 @@
 """`batchgen validate` and `batchgen estimate`: everything about manifests that costs nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from batchgen.amount import Unit
 from batchgen.cli import options as shared
 from batchgen.cli import say
-from batchgen.errors import CapError, Exit, UsageError
-from batchgen.ledger.sqlite.store import reading
-from batchgen.planning.decide import Cap
+from batchgen.errors import CapError, Exit
 
 
 def _read_options(flags: dict[str, Any]) -> Any:
@@ -90,7 +85,6 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
 
     With --max-credits (or --max-usd) it leaves with 4 when more than that is still to pay.
     """
-    from batchgen.check.survey import find_manifests, survey
     from batchgen.cli.check_text import (
         estimate_json,
         estimate_markdown,
@@ -99,19 +93,13 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
         validate_markdown,
         validate_text,
     )
-    from batchgen.planning import walk
+    from batchgen.running.estimating import estimated
 
     format_ = "json" if flags["as_json"] else flags["format_"]
     config = shared.config_of({name: flags[name] for name in ("service", "max_credits", "max_usd")})
     unit, cap = config.unit, config.cap
     options = _read_options(flags)
-    prices = config.table()
-    paths = find_manifests(manifests)
-    with _ledger_of(flags["out"]) as connection:
-        knows = None if connection is None else walk.knows(connection)
-        found = survey(paths, options, prices, by=flags["by"], knows=knows)
-        _check_by(found)
-        paid, to_pay = _paid(paths, options, prices, found, connection)
+    found, paid, to_pay = estimated(manifests, options, config, flags["by"], flags["out"])
     if found.problems_total or found.rows == 0:
         if format_ == "json":
             total = estimate_json(found, already_paid=paid, to_pay=to_pay)
@@ -134,52 +122,11 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
     return int(over.exit)
 
 
-def _over_cap(to_pay: int, cap: Cap, unit: Unit) -> CapError | None:
-    if not cap.said or cap.credits is None or to_pay <= cap.credits:
-        return None
-    return CapError(
-        f"{unit.count(to_pay)} to pay {'is' if unit.exact(to_pay) == 1 else 'are'} more than the cap of "
-        f"{unit.text(cap.credits)}.",
-        code="over_cap",
-    )
+def _over_cap(to_pay: int, cap: Any, unit: Any) -> CapError | None:
+    from batchgen.running.estimating import check_room
 
-
-def _check_by(found: Any) -> None:
-    """Raise where --by names a column that no manifest has: a table of blanks would hide the typing error."""
-    known = {column for columns in (*found.columns.values(), *found.orders.values()) for column in columns}
-    if found.by and not any(found.by) and found.by_column not in known:
-        raise UsageError(
-            f"--by names the column {found.by_column!r}, which no manifest has.",
-            code="no_such_column",
-            hint="The columns are: " + ", ".join(sorted(known)) + ".",
-        )
-
-
-@contextmanager
-def _ledger_of(out: Path | None) -> Iterator[Any]:
-    """A connection to OUT's ledger; None where no OUT is named, or the environment's has no ledger yet."""
-    from batchgen.ledger.sqlite.store import ledger_path
-    from batchgen.running.place import out_from_environment
-
-    named = out or out_from_environment()
-    if named is None or (out is None and not ledger_path(named).exists()):
-        yield None
-        return
-    out = named
-
-    with reading(out) as connection:
-        yield connection
-
-
-def _paid(paths: Any, options: Any, prices: Any, found: Any, connection: Any) -> tuple[Any, Any]:
-    """(jobs, credits) that OUT has paid for already, and what is left to pay."""
-    if connection is None:
-        return (0, 0), (found.valid, found.credits)
-    from batchgen.check.survey import jobs
-    from batchgen.planning import walk
-    from batchgen.planning.decide import Selection
-
-    items = jobs(paths, options, prices, knows=walk.knows(connection), surveyed=found)
-    plan = walk.preview(connection, items, Selection())
-    paid, submit = plan.already_paid, plan.to_submit
-    return (paid.jobs, paid.credits), (submit.jobs, submit.credits)
+    try:
+        check_room(to_pay, cap, unit)
+    except CapError as error:
+        return error
+    return None

@@ -216,7 +216,7 @@ def end(ended: Any, *, as_json: bool) -> int:
     """Say how it ended and what to do next. A terminal that is gone changes no exit code; but a document that
     could not be written is no success.
     """
-    from batchgen.cli.status_text import end_text
+    from batchgen.running.status_text import end_text
 
     try:
         for message in ended.stops.values():

@@ -36,8 +36,8 @@ def ledger_lines(error: BaseException) -> list[str]:
     if not isinstance(out, Path):
         return []
     try:
-        from batchgen.cli.status_text import end_text
         from batchgen.ledger.status import read_status
+        from batchgen.running.status_text import end_text
 
         return end_text(read_status(out)[0]).splitlines()
     except Exception:  # it may be just what is broken

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from typing import Any
 
-from batchgen.running.context import Flag
+from batchgen.running.flag import Flag
 
 #: How often the caller looks, in seconds.
 LOOK_EVERY = 0.1
@@ -64,9 +64,12 @@ class Caller:
 
         self._heed_stop()  # from here on `stop` answers for signals
         # A daemon, so that not even a disk that hangs keeps the caller's program from ending.
-        threading.Thread(target=work, name="batchgen-run", daemon=True).start()
+        thread = threading.Thread(target=work, name="batchgen-run", daemon=True)
+        thread.start()
         try:
             self._wait(end)
+            if self._ended:
+                thread.join()  # its last line is behind it
         except BaseException:  # one more, while the last one was being heard: nothing may be left behind
             self.wish = Wish.LEAVE
             self._wait_a_little(end)

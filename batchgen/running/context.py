@@ -7,18 +7,13 @@ from typing import Any, Protocol
 from batchgen.job import Look, Outcome
 from batchgen.ledger import Clock, Ledger
 from batchgen.planning.preview import PlanOptions, Preview
+from batchgen.running.flag import Flag
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.running.trust import Ask
 from batchgen.service.dialects import Call
 from batchgen.service.secret import Secret
 from batchgen.videos.addresses import Reach
-
-
-class Flag(Protocol):
-    """Anything that can say that it is set: a threading.Event, for example."""
-
-    def is_set(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +35,8 @@ class RunOptions(PlanOptions):
     #: A person at a terminal sees the plan and is asked.
     asks: bool = False
     tell: Callable[[str], None] = lambda _sentence: None
+    #: Is shown the plan, whether or not it is asked about.
+    show: Callable[[Preview], None] = lambda _preview: None
     ask_key: Callable[[], Secret | None] = lambda: None
     #: Asks on a terminal whether the key may go to an address that a folder's file names; None without one.
     ask_trust: Ask | None = None

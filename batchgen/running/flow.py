@@ -99,6 +99,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
     )
     for sentence in (*preview.survey.notes, *cap_notes(preview, config.cap_origin)):
         options.tell(sentence)
+    options.show(preview)
     if not preview.fits and not options.fill_cap:
         raise over_cap(preview)
     if options.dry_run:

@@ -28,14 +28,15 @@ _SLOW = {
 
 
 class Progress:
-    """Shows a board. `kind`: `bars`, `lines` or `none`.
+    """Shows a board. `kind`: `bars`, `lines`, `none`, or `auto`: bars as they are drawn where we are.
 
     A stream that breaks (a closed terminal, a pipe that nobody reads) stops the showing and nothing else.
     """
 
     def __init__(self, board: Board, kind: str, stream: TextIO | None = None) -> None:
         self._board = board
-        self._kind = kind
+        self._bar = tqdm_here() if kind == "auto" else tqdm
+        self._kind = "bars" if kind == "auto" else kind
         self._stream = stream or sys.stderr
         self._bars: dict[str, tqdm[Any]] = {}
         self._last_line = 0.0
@@ -71,7 +72,7 @@ class Progress:
         if board.to_submit:
             totals = {"submitted": board.to_submit} | totals | {"credits": board.credits_planned}
         for position, (name, total) in enumerate(totals.items()):
-            self._bars[name] = tqdm(
+            self._bars[name] = self._bar(
                 total=total,
                 desc=f"{name:<10}",
                 position=position,
@@ -175,6 +176,14 @@ class Progress:
             parts.append(f"in doubt {board.states[State.IN_DOUBT]:,}")
         slow = self._slow_line()
         return ", ".join(parts) + (f" ({slow})" if slow else "")
+
+
+def tqdm_here() -> type["tqdm[Any]"]:
+    """The bars of a notebook, or of a terminal."""
+    from tqdm.auto import tqdm as here
+
+    bars: type[tqdm[Any]] = here
+    return bars
 
 
 def _fitting(note: str, width: int, total: int) -> str:

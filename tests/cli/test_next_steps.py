@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from batchgen.cli.status_text import end_text, next_steps
 from batchgen.job import State
 from batchgen.ledger.status import Status
 from batchgen.ledger.views import Credits
 from batchgen.running import poll
 from batchgen.running import stations as drive
+from batchgen.running.status_text import end_text, next_steps
 from batchgen.videos.download import Limits, download
 
 

@@ -14,8 +14,10 @@ from batchgen.running.settings import Config
 def test_a_setting_with_a_typing_error_is_refused_and_nothing_is_bought(desk: Desk) -> None:
     with desk.service() as server:
         desk.jobs("shots.csv", "one")
-        with pytest.raises(UsageError, match="There is no setting 'max_credit'"):
-            batchgen.run("shots.csv", max_credit=0)
+        with pytest.raises(UsageError, match="There is no setting 'max_credit'") as told:
+            batchgen.run("shots.csv", max_credit=0)  # type: ignore[call-overload]
+        assert isinstance(told.value, TypeError)
+        assert told.value.hint == "Did you mean max_credits=?"
         assert server.audit().posts == []
 
 

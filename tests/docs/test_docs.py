@@ -55,19 +55,13 @@ def test_every_state_column_and_exit_code_is_explained() -> None:
         assert re.search(rf"^\| {int(code)} \|", pipeline, flags=re.MULTILINE), code
 
 
-def test_the_examples_of_the_python_face_run() -> None:
-    from batchgen.running import library
+def test_the_examples_of_the_python_face_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from batchgen.running import before, python_words
 
-    finder = doctest.DocTestFinder()
-    here = Path.cwd()
-    try:
-        import os
-
-        os.chdir(ROOT)
-        for one in finder.find(library, extraglobs={"estimate": library.estimate}):
-            assert doctest.DocTestRunner().run(one).failed == 0
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(ROOT)
+    for module in (before, python_words):
+        for example in doctest.DocTestFinder().find(module):
+            assert doctest.DocTestRunner().run(example).failed == 0
 
 
 def test_no_page_or_module_names_a_machine_or_a_registry_host() -> None:

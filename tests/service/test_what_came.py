@@ -21,9 +21,9 @@ from fault_server import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.cli.status_text import doubts_text
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger.decisions import Doubt
+from batchgen.running.status_text import doubts_text
 from batchgen.service import Api
 from batchgen.service.dialects import Call
 from batchgen.service.received import received

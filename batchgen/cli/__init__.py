@@ -123,6 +123,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(args=given, standalone_mode=False)
         return int(code) if isinstance(code, int) else 0
     except click.ClickException as error:
+        error.message = keyless(error.message)  # type: ignore[misc]  # click means that nobody else does
         error.show()
         said = BatchgenError(error.format_message(), code="usage")
         return document(said, Exit.USAGE) if as_json else int(Exit.USAGE)
@@ -183,6 +184,7 @@ def document(error: BatchgenError, exit_: Exit) -> int:
         plan = getattr(error, "plan", None)
         unit = getattr(error, "unit", CREDITS)
         said = error_json(error, exit_, unit.document(plan.as_json()) if plan else None)
+        said["error"] = {word: keyless(text) for word, text in said["error"].items()}
     try:
         print_json(said)
     except OSError:
@@ -190,11 +192,20 @@ def document(error: BatchgenError, exit_: Exit) -> int:
     return int(exit_)
 
 
+def keyless(text: str) -> str:
+    """A sentence that may quote what was typed, set or answered, without any key."""
+    from batchgen.running.environment import remember_keys
+    from batchgen.service.secret import concealed
+
+    remember_keys()
+    return concealed(text)
+
+
 def say(error: BatchgenError, *more: str) -> None:
     """One sentence, what to do, and what else there is to know."""
     try:
-        click.echo(f"batchgen: {error.message}", err=True)
+        click.echo(f"batchgen: {keyless(error.message)}", err=True)
         for line in filter(None, (error.hint, *more)):
-            click.echo(f"  {line}", err=True)
+            click.echo(f"  {keyless(line)}", err=True)
     except OSError:
         nobody_reads()

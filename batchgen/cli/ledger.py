@@ -1,6 +1,7 @@
 """Commands about an OUT: status, resolve, retry, collect, report, export."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def resolve_command(out: Path, **flags: Any) -> int:
 
     Without an option it lists them, with what helps to find them in the service's dashboard.
     """  # fmt: skip
-    from batchgen.running import resolve
+    from batchgen.running import ask, resolve
+    from batchgen.running.settings import Config
 
     wish = resolve.Wish(
         jobs=tuple(flags["jobs"]),
@@ -60,13 +62,17 @@ def resolve_command(out: Path, **flags: Any) -> int:
         give_up=flags["give_up"],
         file=flags["file"],
         all=flags["all_"],
+        yes=flags["yes"],
     )
     if flags["list_"] or not wish.says_something:
         click.echo(_listing(out))
         return int(Exit.OK)
     confirm = (lambda _: True) if flags["yes"] else _confirm
+    config, ledger_service = Config.load(), resolve.service_of(out)
+    known = partial(ask.sentences, out, ledger_service, resolve.is_sandbox(out), config)
     settled = 0
-    for settled, sentence in enumerate(resolve.resolve(out, wish, confirm), start=1):  # noqa: B007
+    sentences = resolve.resolve(out, wish, confirm, ask=known, post_timeout=config.post_timeout)
+    for settled, sentence in enumerate(sentences, start=1):  # noqa: B007
         click.echo(sentence)
     if not settled:
         click.echo("Nothing is in doubt.")
@@ -200,13 +206,14 @@ def collect_command(out: Path, **flags: Any) -> int:
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def report_command(out: Path, open_: bool) -> int:
     """Write OUT/report.html (and results.csv) again from the ledger."""
+    from batchgen.cli.browser import open_in_browser
     from batchgen.running.outputs import write_report_html, write_results_csv
 
     write_results_csv(out)
     page = write_report_html(out)
     click.echo(page)
     if open_:
-        click.launch(str(page))
+        open_in_browser(page)
     return int(Exit.OK)
 
 

@@ -112,7 +112,7 @@ class Ledger:
             idempotency_key=key or self.idempotency_key(pending),
             owner=self.owner,
             begun_at=now,
-            not_after=now + post_timeout + 30.0,
+            not_after=now + post_timeout + attempts.SEND_MARGIN,
         )
 
     def idempotency_key(self, pending: rows.Pending) -> str:

@@ -25,6 +25,8 @@ RELEASED = {
     OutcomeKind.REFUSED: State.NOT_SUBMITTED,
 }
 EVIDENCE_BYTES = 65536
+#: Seconds after a submission's deadline in which it may still arrive at the service.
+SEND_MARGIN = 30.0
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -13,7 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from batchgen.errors import UsageError
-from batchgen.service.secret import Secret
+from batchgen.service.dialects import NAMES, service_of
+from batchgen.service.secret import Secret, remember
 
 KEY_VARIABLE = "BATCHGEN_API_KEY"
 KEY_FILE_VARIABLE = "BATCHGEN_API_KEY_FILE"
@@ -91,6 +92,13 @@ def _looks_like(kind: str, value: str) -> bool:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was meant: the same, or one with a small typing error."""
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
+
+
+def remember_keys(environment: Mapping[str, str] | None = None) -> None:
+    """From now on no sentence of ours holds a key that some service's variable names."""
+    environment = os.environ if environment is None else environment
+    for name in {KEY_VARIABLE, *(service_of(service).key_variable for service in NAMES)}:
+        remember(environment.get(name, "").strip())
 
 
 def key_from_environment(

@@ -1,17 +1,22 @@
 """`resolve`: a person says what became of jobs in doubt, or gives a task up. Under the run lock, written down."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from batchgen.errors import UsageError
 from batchgen.ledger import Ledger, Person, amend, decisions
+from batchgen.ledger.attempts import SEND_MARGIN
 from batchgen.ledger.decisions import Doubt
 from batchgen.ledger.sqlite.store import meta_value, reading
 from batchgen.planning.preview import bought_at
 from batchgen.service.reply.body import id_text, one_line
+
+#: Seconds: the longest submission where nothing else is set, and how far two clocks that are right may be apart.
+POST_TIMEOUT, CLOCK_MARGIN = 120.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Wish:
     give_up: bool = False
     file: Path | None = None
     all: bool = False
+    #: Nobody is asked (--yes).
+    yes: bool = False
 
     @property
     def says_something(self) -> bool:
@@ -45,8 +52,22 @@ class Wish:
             raise UsageError("--give-up needs the names of the jobs.", code="bad_resolve")
 
 
-def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[str]:
-    """Do what the wish says, in one transaction; yields a sentence for each job settled."""
+#: What the service says of tasks (id -> model) that a person names: a sentence for each.
+Ask = Callable[[Mapping[str, str]], Mapping[str, str]]
+
+
+def resolve(
+    out: Path,
+    wish: Wish,
+    confirm: Callable[[str], bool],
+    *,
+    ask: Ask = lambda _tasks: {},
+    post_timeout: float = POST_TIMEOUT,
+) -> Iterator[str]:
+    """Do what the wish says, in one transaction; yields a sentence for each job settled.
+
+    `post_timeout`: how long a submission may take, by which the mark of a wrong clock is told.
+    """
     wish.check()
     service = service_of(out)
     ledger = Ledger.open(out, service)
@@ -60,8 +81,11 @@ def resolve(out: Path, wish: Wish, confirm: Callable[[str], bool]) -> Iterator[s
             chosen = _chosen(found, wish)
             if wish.all and wish.not_charged:
                 _ask_twice(found, confirm)
+            if wish.not_charged:
+                chosen = _after_a_wrong_clock(chosen, by.at, post_timeout, wish, confirm)
+            said = ask({task: doubt.request["model"] if doubt else "" for _, doubt, task in chosen if task})
             ledger.write(lambda connection: _settle_all(connection, chosen, wish, service, by))
-            yield from (f"{job}: {_sentence(task, wish)}" for job, _, task in chosen)
+            yield from (f"{job}: {_sentence(task, wish)} {said.get(task, '')}".rstrip() for job, _, task in chosen)
     finally:
         ledger.close()
     from batchgen.running.outputs import write_results_csv
@@ -102,6 +126,43 @@ def _ask_twice(chosen: Sequence[Doubt], confirm: Callable[[str], bool]) -> None:
     ):
         if not confirm(question):
             raise UsageError("Nothing was settled.", code="declined")
+
+
+def _after_a_wrong_clock(
+    chosen: Sequence[tuple[str, Doubt | None, str]],
+    now: float,
+    post_timeout: float,
+    wish: Wish,
+    confirm: Callable[[str], bool],
+) -> list[tuple[str, Doubt | None, str]]:
+    """No request is on its way for longer than a submission may take: a time that is further away was written under
+    a wrong clock, and says nothing. Then a person has to say that the time is over; nobody else can.
+    """
+    longest = post_timeout + SEND_MARGIN + CLOCK_MARGIN
+    wrong = [doubt for _, doubt, _ in chosen if doubt is not None and doubt.not_after - now > longest]
+    if not wrong:
+        return list(chosen)
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(wrong[0].not_after))
+    what = f"Job {wrong[0].job_id}" if len(wrong) == 1 else f"{len(wrong):,} jobs (the first is {wrong[0].job_id})"
+    if wish.yes:
+        raise UsageError(
+            f"{what} may be on the way to the service until {written}, says the ledger: the clock was wrong when "
+            "that was written, or is wrong now.",
+            code="wrong_clock",
+            hint="Check the time of this machine, and say it again on a terminal, without --yes.",
+        )
+    today = time.strftime("%Y-%m-%d %H:%M", time.localtime(now))
+    question = (
+        f"{what}: submitted under a wrong clock (on the way until {written}, says the ledger). Is the time right "
+        f"now, {today}, and were all runs over {longest / 60:.0f} minutes ago?"
+    )
+    if not confirm(question):
+        raise UsageError("Nothing was settled.", code="declined")
+    over = {doubt.attempt_id for doubt in wrong}
+    return [
+        (job, replace(doubt, not_after=now - 1) if doubt is not None and doubt.attempt_id in over else doubt, task)
+        for job, doubt, task in chosen
+    ]
 
 
 def _settle_all(

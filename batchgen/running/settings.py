@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from batchgen.amount import Unit
 from batchgen.check.prices import PriceTable
 from batchgen.errors import UsageError
 from batchgen.planning.decide import Cap
-from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, variable
+from batchgen.running.environment import KEY_VARIABLE, check_variables, nearest, remember_keys, variable
 from batchgen.running.pacing import MaxFailures, Rate
 from batchgen.running.trust import is_loopback
 from batchgen.service.dialects import GATEWAY, NAMES, Service, service_of
+from batchgen.service.secret import concealed
 
 FILE = "batchgen.toml"
 DEFAULT_BASE_URL = "https://sseedance.com"
@@ -56,9 +57,31 @@ def in_words(span: float) -> str:
 def _base_url(text: object) -> str:
     url = str(text).strip().rstrip("/")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or re.search(r"[@?#\s]", url)
+        or not _has_port(parts)
+    ):
         raise ValueError("an address such as https://sseedance.com, without key or query")
     return url
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _shown(name: str, value: object) -> str:
+    """A value that is refused, for a person. An address may hold a key: of it only the host is shown."""
+    if name != "base_url":
+        return f"is {concealed(repr(value))}"
+    host = urlsplit(str(value).strip()).netloc.rpartition("@")[2]
+    if "." not in host and not host.startswith("localhost"):
+        return "is no address (not shown here: it may hold a key)"
+    return f"is an address at {concealed(host)!r} (the rest is not shown: it may hold a key)"
 
 
 def _positive(text: object) -> int:
@@ -269,12 +292,26 @@ class Config:
                 values[name] = setting.read(value)
             except ValueError as error:
                 where = f"{name} in {path}" if origin == str(path) else origin
-                raise UsageError(f"{where} is {value!r}, but must be {error}.", code="bad_setting") from None
+                remember_keys(environment)
+                said = _shown(name, value)
+                raise UsageError(f"{where} {said}, but must be {error}.", code="bad_setting") from None
             origins[name] = origin
         if origins["base_url"] == "default":
             values["base_url"] = service_of(values["service"]).base_url
+        _refuse_key_in_address(values["base_url"], environment)
         return cls(
             **values, prices=file.get("prices", {}), origins=origins, file=str(path) if file else "", written=file
+        )
+
+
+def _refuse_key_in_address(base_url: str, environment: Mapping[str, str]) -> None:
+    """An address is shown, written down and sent on: a key has no place in it."""
+    remember_keys(environment)
+    if concealed(base_url) != base_url:
+        raise UsageError(
+            "The service's address holds the API key, so it is not shown here.",
+            code="key_in_address",
+            hint="The address must be an address such as https://sseedance.com; the key stays in its variable.",
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from batchgen.errors import LedgerWriteError, Stop
 from batchgen.job import Outcome, OutcomeKind
 from batchgen.ledger import Attempt, CapReached, views
+from batchgen.ledger.attempts import SEND_MARGIN
 from batchgen.ledger.rows import Pending
 from batchgen.running.context import RunContext
 from batchgen.running.outcomes import HALTED, Lessons, refusal
@@ -167,7 +168,7 @@ class Submitter:
         """None: it did not leave. It counts for the pace, like any POST."""
 
         async def extend() -> None:
-            until = self._clock.wall() + self._post_timeout + 30.0
+            until = self._clock.wall() + self._post_timeout + SEND_MARGIN
             if self._board.submitting:
                 await self._ledger.extend(attempt, until)
             if not self._board.submitting:

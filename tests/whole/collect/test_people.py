@@ -1,5 +1,6 @@
 """What only a person may decide: settle a doubt, give a task up, buy again. Each is shown, and each is obeyed."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,46 @@ def test_what_was_not_charged_is_submitted_again(start: Start) -> None:
     assert batch.posts == 4
     assert batch.audit.charged == 2 * PRICE
     batch.check()
+
+
+def test_a_doubt_made_under_a_wrong_clock_is_settled_by_a_person_and_by_nobody_else(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = _doubtful(start, 2, "drop-before")
+    batch.write_ledger("UPDATE attempt SET begun_at = begun_at + 31536000, not_after = not_after + 31536000")
+    for argument in ("--yes", ""):
+        said = batch.resolve("job-1", "--not-charged", *filter(None, [argument]))
+        assert said.exit == 2
+        assert "seconds" not in said.err
+        assert batch.status().states == {"in_doubt": 2}
+    assert "clock" in batch.resolve("job-1", "--not-charged", "--yes").err
+    asked: list[str] = []
+    monkeypatch.setattr(cli_ledger, "_confirm", lambda question: len(asked.append(question) or asked) > 1)
+    assert batch.resolve("job-1", "--not-charged").exit == 2, "a person may say no"
+    assert batch.resolve("job-1", "--not-charged").exit == 0
+    assert "wrong clock" in asked[0]
+    assert batch.status().states == {"in_doubt": 1, "not_submitted": 1}
+    batch.check()
+
+
+@pytest.mark.parametrize(("ahead", "clock"), [(100.0, False), (440.0, False), (480.0, True), (10.0**9, True)])
+def test_a_time_that_no_submission_can_take_is_told_from_one_that_it_may(
+    start: Start, ahead: float, clock: bool
+) -> None:
+    batch = _doubtful(start, 1, "drop-before")
+    batch.write_ledger(f"UPDATE attempt SET not_after = {time.time() + ahead}")
+    said = batch.resolve("job-1", "--not-charged", "--yes")
+    assert said.exit == 2
+    assert ("clock was wrong" in said.err) is clock
+    assert ("Look again in" in said.err) is not clock
+
+
+def test_a_named_task_is_asked_about_and_the_answer_is_said(start: Start) -> None:
+    batch = _doubtful(start, 2)
+    task = next(task for task in batch.audit.tasks if task.prompt == "Film number 2")
+    assert "The service knows it" in batch.resolve("job-2", "--task-id", task.task_id).out
+    assert "The service knows no such task" in batch.resolve("job-1", "--task-id", "no-such-task").out
+    assert batch.posts == 2
 
 
 def test_not_charged_for_all_asks_twice(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

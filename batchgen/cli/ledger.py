@@ -68,8 +68,8 @@ def resolve_command(out: Path, **flags: Any) -> int:
         click.echo(_listing(out))
         return int(Exit.OK)
     confirm = (lambda _: True) if flags["yes"] else _confirm
-    config, ledger_service = Config.load(), resolve.service_of(out)
-    known = partial(ask.sentences, out, ledger_service, resolve.is_sandbox(out), config)
+    config = Config.load()
+    known = partial(ask.sentences, out, config)
     settled = 0
     sentences = resolve.resolve(out, wish, confirm, ask=known, post_timeout=config.post_timeout)
     for settled, sentence in enumerate(sentences, start=1):  # noqa: B007

@@ -8,7 +8,8 @@ from pathlib import Path
 from batchgen.errors import BatchgenError
 from batchgen.job import Look, Trouble
 from batchgen.running.context import RunOptions
-from batchgen.running.flow import service
+from batchgen.running.flow import as_before, service
+from batchgen.running.resolve import service_of
 from batchgen.running.settings import Config
 from batchgen.service import Api
 
@@ -16,23 +17,24 @@ from batchgen.service import Api
 MOST, AT_ONCE, LONGEST = 200, 8, 60.0
 
 
-def sentences(
-    out: Path, ledger_service: str, sandbox: bool, config: Config, tasks: Mapping[str, str]
-) -> dict[str, str]:
-    """A sentence for each task id (with its model) that says whether the service knows it."""
+def sentences(out: Path, config: Config, tasks: Mapping[str, str]) -> dict[str, str]:
+    """A sentence for each task id (with its model) that says whether the service of OUT's ledger knows it."""
     if not tasks:
         return {}
-    if not sandbox and ledger_service.startswith(("http:", "https:")) and config.base_url != ledger_service:
+    belongs_to = service_of(out)
+    config, options = as_before(out, config, RunOptions())
+    address = belongs_to.rpartition(" ")[2]
+    if not options.sandbox and "://" in address and config.base_url != address:
         # The folder's own word on where the key goes: it counts no more than that of a batchgen.toml there.
         place = str(out / "ledger.sqlite3")
-        origins = {**config.origins, "base_url": place}
-        config = replace(config, base_url=ledger_service, file=place, origins=origins)
+        config = replace(config, base_url=address, file=place, origins={**config.origins, "base_url": place})
     try:
-        with service(out, config, RunOptions(sandbox=sandbox)) as (base_url, key, name):
-            if name != ledger_service:
-                why = f"the settings name {name}, this folder belongs to {ledger_service}"
+        with service(out, config, options) as (base_url, key, name):
+            if name != belongs_to:
+                why = f"the settings name {name}, this folder belongs to {belongs_to}"
                 return dict.fromkeys(tasks, f"The service was not asked: {why}.")
-            looks = asyncio.run(_ask(Api(base_url, key, poll_timeout=20.0), list(tasks.items())[:MOST]))
+            api = Api(base_url, key, service=config.service, poll_timeout=20.0)
+            looks = asyncio.run(_ask(api, list(tasks.items())[:MOST]))
     except BatchgenError as error:
         return dict.fromkeys(tasks, f"The service was not asked: {error.message}")
     return {task: _sentence(looks[task]) if task in looks else "The service was not asked." for task in tasks}

@@ -256,7 +256,7 @@ def open_run(out: Path, config: Config, options: RunOptions) -> Iterator[OpenRun
 
 def collect(out: Path, config: Config, options: RunOptions) -> Ended:
     """Poll and download what was submitted earlier; can never submit."""
-    config, options = _as_before(out, config, options)
+    config, options = as_before(out, config, options)
     with open_run(out, config, replace(options, submit=False)) as opened:
         opened.work()
     return opened.end(selected_only=False)
@@ -264,14 +264,14 @@ def collect(out: Path, config: Config, options: RunOptions) -> Ended:
 
 def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[Any, Person], None]) -> Ended:
     """Change the ledger under the run lock (retry), then submit and collect what it says."""
-    config, options = _as_before(out, config, options)
+    config, options = as_before(out, config, options)
     with open_run(out, config, options) as opened:
         opened.ledger.write(lambda connection: prepare(connection, opened.ledger.person()))
         opened.work()
     return opened.end()
 
 
-def _as_before(out: Path, config: Config, options: RunOptions) -> tuple[Config, RunOptions]:
+def as_before(out: Path, config: Config, options: RunOptions) -> tuple[Config, RunOptions]:
     """The same service as the ledger's, and the sandbox where it is one: an OUT goes on without being told."""
     with reading(out) as connection:
         name, sandbox = bought_at(meta_value(connection, "service"))

@@ -92,6 +92,7 @@ class Row:
     of a key where it is not `line` (YAML). `repeat_of` marks what `repeat:` made: it is meant to be the same.
     `unnamed` are texts of a table that stand under no header. `unsettled` is what a results.csv that was fed back
     says of a purchase without a task id that may have been paid for (`in_doubt`, `submitting`, `paid_lost`).
+    `source` is the table under `rows:` in which the `places` are, where a row came from one.
     """
 
     manifest: str
@@ -105,6 +106,7 @@ class Row:
     lines: Mapping[str, int] = field(default_factory=dict)
     unnamed: tuple[str, ...] = ()
     unsettled: str = ""
+    source: str = ""
 
     def text(self, column: str) -> str:
         """What the row says under a column name, as text: a cell, `options.NAME`, or a known key. "" is blank."""

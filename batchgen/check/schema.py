@@ -141,7 +141,8 @@ def at(row: Row, key: str, code: str, message: str, hint: str = "") -> Problem:
     """A problem of a row, at the cell or line of a key."""
     column, cell = row.places.get(key, (key, None))
     line = row.lines.get(key, row.line)
-    return Problem(row.manifest, row.number, line, column, cell, code, message, hint)
+    manifest = row.source if row.source and key in row.places else row.manifest
+    return Problem(manifest, row.number, line, column, cell, code, message, hint)
 
 
 def _missing(key: str, row: Row) -> Problem:

@@ -19,7 +19,17 @@ from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspect
 from batchgen.check.prices import PriceTable
 from batchgen.check.verdict import Verdict, judge
 from batchgen.job import InvalidRow, Job, Problem, Row
-from batchgen.manifest import Entry, Found, Manifest, ReadOptions, Unreadable, find_manifests, open_manifest, sniff
+from batchgen.manifest import (
+    Entry,
+    Found,
+    Manifest,
+    ReadOptions,
+    Unreadable,
+    find_manifests,
+    open_manifest,
+    pipes,
+    sniff,
+)
 from batchgen.manifest.source import on_disk
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
@@ -152,7 +162,7 @@ def _count(
     findings.add_folders(reading.folders)
     for path in reading.paths:
         if digest is not None:
-            digest.add(on_disk(path))
+            digest.add(_place(path))
         manifest, found = reading.open(path, suspects)
         empty = True
         for each in found:
@@ -244,7 +254,17 @@ class _Digest:
         return together.hexdigest()
 
 
+def _place(path: Path | str) -> Path:
+    """Where the bytes of a manifest are; its own name where there are none to be had."""
+    try:
+        return on_disk(path)
+    except Unreadable:
+        return Path(path)
+
+
 def _file_digest(path: Path) -> bytes:
+    if pipes.kind_of(path):  # it may have no end, and is never read as a file
+        return b"unreadable"
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()

@@ -38,12 +38,10 @@ class Verdict:
         """With its job id; refused when another row has that id already."""
         row = self.row
         if name.clash is not None:
-            column, cell = row.places.get("id", ("id", None))
-            line = row.lines.get("id", row.line)
             other = _where(name.clash, row)
             message = f'The id "{name.job_id}" is already that of {other}.'
             hint = "Each row needs an id of its own. Give this one another, or delete one of the two."
-            clash = Problem(row.manifest, row.number, line, column, cell, "duplicate_id", message, hint)
+            clash = at(row, "id", "duplicate_id", message, hint)
             return self._with(name, None, (*self.problems, clash), self.warnings)
         if name.same_as is not None:
             message = f"This row is the same as {_where(name.same_as, row)}: made again for {self.price} credits."

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from batchgen.check import rules
 from batchgen.check.oddities import odd_text
+from batchgen.check.schema import at
 from batchgen.job import Problem, Row
 from batchgen.manifest.entry import shown
 
@@ -42,9 +43,7 @@ def cautions(row: Row, request: Mapping[str, Any]) -> Iterator[Problem]:
     job_id = row.values.get("id")
     of_id = of_text("id", job_id) if isinstance(job_id, str) else ()
     for key, code, message, hint in (*of_id, *of_request(request)):
-        column, cell = row.places.get(key, (key, None))
-        line = row.lines.get(key, row.line)
-        yield Problem(row.manifest, row.number, line, column, cell, code, message, hint)
+        yield at(row, key, code, message, hint)
 
 
 def of_request(request: Mapping[str, Any]) -> Iterator[Caution]:

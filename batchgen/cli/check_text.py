@@ -54,7 +54,7 @@ def manifest_error_json(error: BatchgenError) -> dict[str, Any]:
 def validate_text(survey: Survey, *, hint: bool = True) -> str:
     """What `validate` says: notes, problems and warnings by kind, and one line that sums up."""
     parts = [f"Note: {note}" for note in survey.notes[:LINES]]
-    many = len(survey.columns) > 1
+    many = _many(survey)
     if survey.problems:
         parts.append("\nProblems\n" + listing(survey.problems, survey.problem_codes, many=many))
     if survey.warnings:
@@ -75,7 +75,7 @@ def validate_markdown(survey: Survey) -> str:
         ("Problem", survey.problems, survey.problems_total),
         ("Warning", survey.warnings, survey.warnings_total),
     )
-    many = len(survey.columns) > 1
+    many = _many(survey)
     for title, listed, total in found:
         if not listed:
             continue
@@ -87,6 +87,12 @@ def validate_markdown(survey: Survey) -> str:
             lines.append(f"\n… and {total - IN_A_COMMENT:,} more.")
         lines.append("")
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _many(survey: Survey) -> bool:
+    """Whether lines of several files are named: of several manifests, or of a table under `rows:`."""
+    named = {problem.manifest for problem in (*survey.problems, *survey.warnings)}
+    return len(survey.columns) > 1 or not named <= survey.columns.keys()
 
 
 def summary(survey: Survey) -> str:

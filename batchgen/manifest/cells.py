@@ -14,6 +14,7 @@ from batchgen.results.formula import unguard
 #: What a column of one's own may start with: #1, #ff8800.
 _COLOUR_OR_NUMBER = re.compile("#(?:[0-9]+|[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
+_BLANK_QUOTE = re.compile(r'[ \t]+"(?:[^"]|"")*"\s*')
 _NUMBER = re.compile(
     r"[\s(]*[-+]?\s*[^\w\s]{0,3}\s*[0-9](?:[0-9.,'\u2019\u00a0\u202f ]*[0-9])?[\s)]*"
     r"(?:%|[^\w\s]|[A-Za-z]{3})?[\s)]*"
@@ -40,7 +41,7 @@ class Places(Mapping[str, tuple[str, str | None]]):
                 column.kind == "option" and f"options.{column.key}" == key
             ):
                 return column.header, cell_name(column.index, self._record)
-        if own := next((c for c in self._header.columns if c.kind == "own" and c.key == key), None):
+        if own := next((c for c in self._header.columns if c.kind in ("own", "variable") and c.key == key), None):
             return own.header, cell_name(own.index, self._record)
         if key == "video_input" and (film := next((c for c in self._header.columns if c.is_film), None)):
             return film.header, cell_name(film.index, self._record)
@@ -60,7 +61,9 @@ class Places(Mapping[str, tuple[str, str | None]]):
 class Cells:
     """Turns the records of one table into entries. Records hold text; "" is a blank cell."""
 
-    def __init__(self, manifest: Manifest, header: Header) -> None:
+    def __init__(self, manifest: Manifest, header: Header, *, quotes: bool = False) -> None:
+        """`quotes`: the records come from a file in which quotes go around cells."""
+        self._quotes = quotes
         self._name = manifest.name
         self._manifest = manifest
         self._header = header
@@ -75,12 +78,12 @@ class Cells:
         self._others = [c.index for c in columns if c.kind not in ("own", "ignored")]
         self._skipped: int | None = None
         self._films = [c for c in columns if c.is_film]
-        self._ratios = frozenset(c.index for c in columns if c.is_ratio)
+        self._ratios = frozenset(c.index for c in columns if c.is_ratio and c.kind == "option")
         self._blank = [c for c in columns if c.kind == "blank"]
         self._cells = [
             (c.shown_as, c.index)
             for c in columns
-            if c.kind in ("option", "own") or (c.kind == "key" and c.key not in ("id", *REQUIRED))
+            if c.kind in ("option", "own", "variable") or (c.kind == "key" and c.key not in ("id", *REQUIRED))
         ]
         self._task = next((c.index for c in columns if c.header == "task_id" and c.kind != "ignored"), None)
 
@@ -191,6 +194,15 @@ class Cells:
                 message = f"{shown(cells[column.index])} stands in a column without a name."
                 hint = "Give the column a name in the first line, or clear the cell."
                 problems.append(self._problem(at, column.index, "missing_header", message, hint))
+        for column in self._header.columns if self._quotes else ():
+            text = cells[column.index]
+            if (
+                text[:1].isspace()
+                and _BLANK_QUOTE.fullmatch(text)
+                and column.kind not in ("own", "ignored", "told")
+            ):
+                message, hint = "There is a blank before the double quote: remove it.", "It would be sent as it is."
+                problems.append(self._problem(at, column.index, "bad_quote", message, hint))
         if "\0" in "".join(cells):
             index = next(index for index, cell in enumerate(cells) if "\0" in cell)
             problems.append(self._problem(at, index, "nul", "The cell holds a NUL character.", values.NUL_HINT))
@@ -198,6 +210,7 @@ class Cells:
     def _no_job(self, cells: Sequence[str], problems: list[Problem], at: At) -> None:
         """A row that is none: the header once more, or one that somebody switched off as in a program."""
         named = [c for c in self._keys if c.key in REQUIRED]
+        named = named or [c for c in self._header.columns if c.kind == "variable"]
         if named and all(cells[c.index].strip() == c.header for c in named):
             message, hint = "The header stands here again.", "Delete the line: two files were put together."
             problems.append(self._problem(at, named[0].index, "stray_row", message, hint))
@@ -206,7 +219,7 @@ class Cells:
         if index < 0 or not (mark := words.comment_mark(cells[index])):
             return
         column, text = self._header.columns[index], cells[index].strip()
-        if column.kind == "own" and _COLOUR_OR_NUMBER.fullmatch(text):
+        if column.kind in ("own", "variable") and _COLOUR_OR_NUMBER.fullmatch(text):
             return
         if column.key == "prompt" and re.match("#[0-9]", text):
             return
@@ -246,7 +259,7 @@ class Cells:
             message = (
                 f"The row has {len(cells)} cells, the header has {self.width}: {shown(cells[extra])} is too many."
             )
-            hint = "A text with a separator in it needs double quotes around it."
+            hint = _quoting_hint(cells)
             problems.append(self._problem(at, extra, "long_row", message, hint))
         return cells[: self.width]
 
@@ -254,6 +267,15 @@ class Cells:
         number, line, record = at
         header = self._header.columns[index].header if index < self.width else None
         return Problem(self._name, number, line, header, cell_name(index, record), code, message, hint)
+
+
+def _quoting_hint(cells: Sequence[str]) -> str:
+    """Why a row has too many cells: its text has no quotes, or some that a CSV file does not know."""
+    if any(cell[:1].isspace() and cell.lstrip()[:1] == '"' for cell in cells):
+        return "There is a blank before the double quote: remove it."
+    if any(cell.strip()[:1] in ("“", "„", "«", "”", "‘") for cell in cells):
+        return 'The quotes around the text are curly (“ ”): a CSV file needs straight ones (").'
+    return "A text with a separator in it needs double quotes around it."
 
 
 def _is_number(text: str) -> bool:

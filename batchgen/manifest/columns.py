@@ -34,7 +34,9 @@ TOLD = ("state", "error_code")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `kind`: key, option, own, task_id, told, ignored, blank; `key` is the name of that key or option.
+    """One column. `kind`: key, option, own, task_id, told, variable (of a table), ignored, blank.
+
+    `key` is the name of that key, option or variable.
 
     `told` are the columns of a results.csv that say whether a job without a task may have been paid for. `is_film`:
     a column of the user's own that is the video_input of a row that has no other.
@@ -50,13 +52,13 @@ class Column:
     @property
     def shown_as(self) -> str:
         """The name under which results.csv shows the column again."""
-        return self.key if self.kind in ("key", "own") else self.header
+        return self.key if self.kind in ("key", "own", "variable") else self.header
 
     @property
     def is_ratio(self) -> bool:
         """Whether it is an option for shapes such as 16:9, which spreadsheets take for times of day."""
         name = self.key.casefold().replace("duration", "")
-        return self.kind == "option" and self.as_type == "text" and "ratio" in name
+        return self.kind in ("option", "variable") and self.as_type == "text" and "ratio" in name
 
 
 @dataclass(frozen=True, slots=True)

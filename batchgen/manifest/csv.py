@@ -5,6 +5,7 @@ lines of separators only are skipped, with the numbers of the others still right
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -67,7 +68,7 @@ class Sheet:
 def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The rows of a CSV or TSV file. Unreadable ends it; the header's problems are in `manifest`."""
     sheet = Sheet(path, options, titled=True)
-    cells = Cells(manifest, understand_header(sheet.header, manifest, options))
+    cells = Cells(manifest, understand_header(sheet.header, manifest, options), quotes=True)
     number = 0
     for record in sheet.records():
         if not cells.is_no_row(record.line, record.number, record.cells):
@@ -143,7 +144,8 @@ def _quoting(words: str, started: int, line: int) -> Unreadable:
 
 def find_delimiter(header: str) -> str:
     """The separator that gives the most known column names in the header line; a comma when none does."""
-    return max(DELIMITERS, key=lambda mark: (_known_names(header, mark), header.count(mark)))
+    outside = re.sub(r'"(?:[^"]|"")*"', "", header)  # a separator inside of quotes is none
+    return max(DELIMITERS, key=lambda mark: (_known_names(header, mark), outside.count(mark)))
 
 
 def _known_names(header: str, mark: str) -> int:

@@ -4,15 +4,19 @@ import difflib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from batchgen.files import spelled
 from batchgen.job import REQUEST_KEYS, Problem, Row
-from batchgen.manifest import templates, values, words
+from batchgen.manifest import tabled, templates, values, words
 from batchgen.manifest.entry import Entry, Manifest, read_scene, shown
+from batchgen.manifest.filling import Unfilled, fill, is_templated, names_of, uses, value_of
+from batchgen.manifest.filters import Blank
 from batchgen.manifest.source import ReadOptions, Unreadable
+from batchgen.manifest.table import Table, TableRow, open_table
 from batchgen.manifest.yaml_events import Keyed
 
 JOB_KEYS = ("id", *REQUEST_KEYS, "own", "matrix", "repeat", "rows")
@@ -33,14 +37,14 @@ class Expander:
         self.defaults = defaults or Keyed(None)
         self.number = 0
         self.defaults, wrong = _known_defaults(self.defaults)
-        self._templated = _templated(self.defaults)
+        self._templated = is_templated(self.defaults)
         for line, key, message, hint in wrong:
             manifest.problems.append(Problem(manifest.name, None, line, key, None, "unknown_key", message, hint))
 
     def expand(self, item: Keyed) -> Iterator[Entry]:
         """The entries of one item, in the order rows, matrix, repeat."""
         try:
-            if not self._templated and not item.keys() & _EXPANDERS and not _templated(item):
+            if not self._templated and not item.keys() & _EXPANDERS and not is_templated(item):
                 yield self._entry(item, self._merged(item))
                 return
             yield from self._expanded(item)
@@ -51,6 +55,8 @@ class Expander:
         self.number += 1
         name = self._manifest.name
         found = Problem(name, self.number, item.line, None, None, bad.code, bad.message, bad.hint)
+        if isinstance(bad, tabled.InTable):
+            found = replace(bad.problem, row=self.number)
         return Entry(Row(name, self.number, item.line, {}), (found,))
 
     def _merged(self, item: Keyed) -> dict[str, Any]:
@@ -65,58 +71,105 @@ class Expander:
         return merged
 
     def _expanded(self, item: Keyed) -> Iterator[Entry]:
-        merged = self._merged(item)
+        body = {key: value for key, value in self._merged(item).items() if key not in _EXPANDERS}
         repeat = item.get("repeat", 1)
-        if not isinstance(repeat, int) or isinstance(repeat, bool) or not 1 <= repeat <= MOST:
-            raise values.BadValue(
-                "bad_repeat", f"repeat is {shown(repeat)}.", f"It is a whole number from 1 to {MOST:,}."
-            )
+        if not (isinstance(repeat, str) and "{{" in repeat):
+            _times(repeat)
         matrix = _matrix(item.get("matrix"))
         if not isinstance(item.get("rows"), str | None):
             raise values.BadValue("wrong_type", "rows must name one file.", "For example rows: products.csv")
-        body = {key: value for key, value in merged.items() if key not in _EXPANDERS}
-        names = _names_of(body)
-        if ("rows" in item or matrix) and "id" in body and not _names_of({"id": body["id"]}):
+        if ("rows" in item or matrix) and "id" in body and not names_of(body["id"]):
             raise values.BadValue(
                 "same_id",
                 f"All jobs of this entry would have the id {shown(body['id'])}.",
                 'Put a variable into it, for example id: "banner-{{ product }}".',
             )
-        checked = False
-        for row in self._rows(item):
-            for combination in itertools.product(*matrix.values()):
-                variables = {**row, **dict(zip(matrix, combination, strict=True))}
-                if not checked:
-                    templates.check_names(names, variables)
-                    checked = True
-                try:
-                    made = _rendered(body, variables)
-                except values.BadValue as bad:
-                    yield self._bad(item, bad)
-                    continue
-                for copy in range(1, repeat + 1):
-                    yield self._entry(item, made if copy == 1 else _copy(made, copy), copy)
+        used = names_of([body, repeat])
+        table = self._table(item, used - matrix.keys())
+        templates.check_names(used, (*(table.names if table else ()), *matrix))
+        if table is not None:
+            tabled.check_table(table, used, body)
+        yield from self._of_rows(item, body, repeat, matrix, table)
 
-    def _rows(self, item: Keyed) -> Iterator[dict[str, Any]]:
-        """The variables of each row of the file under `rows`; one empty set without it."""
+    def _of_rows(
+        self,
+        item: Keyed,
+        body: Mapping[str, Any],
+        repeat: Any,
+        matrix: Mapping[str, list[Any]],
+        table: Table | None,
+    ) -> Iterator[Entry]:
+        """The jobs of each row of the table (or of the entry itself), in each combination."""
+        blanks = {name: Blank(name) for name in table.names} if table else {}
+        keys = uses(body)
+        for row in tabled.read(table):
+            if row is not None and row.entry.problems:
+                yield self._bad_row(item, row, row.entry.problems)
+                continue
+            said = row.entry.warnings if row else ()
+            for combination in itertools.product(*matrix.values()):
+                chosen = dict(zip(matrix, combination, strict=True))
+                variables = {**blanks, **(row.variables if row else {}), **chosen}
+                for entry in self._copies(item, body, repeat, variables, row, keys):
+                    about = (*(replace(warning, row=entry.row.number) for warning in said), *entry.warnings)
+                    yield replace(entry, warnings=about) if about else entry
+                    said = ()
+        if table is not None:
+            self._manifest.warnings.extend(table.manifest.warnings)
+
+    def _copies(
+        self,
+        item: Keyed,
+        body: Mapping[str, Any],
+        repeat: Any,
+        variables: Mapping[str, Any],
+        row: TableRow | None,
+        keys: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[Entry]:
+        """The jobs of one row and one combination."""
+        try:
+            filled = fill(body, variables)
+            times = repeat if isinstance(repeat, int) else _repeat(repeat, variables)
+        except Unfilled as bad:
+            yield self._bad(item, bad) if row is None else self._bad_row(item, row, [tabled.unfilled(row, bad)])
+            return
+        if filled.holes and row is not None and row.lonely is not None:
+            yield self._bad_row(item, row, [row.lonely])
+            return
+        holes = [tabled.hole(row.entry.row, *hole) for hole in filled.holes if hole[0] != "own"] if row else []
+        for copy in range(1, times + 1):
+            made = self._entry(item, filled.job if copy == 1 else _copy(filled.job, copy), copy)
+            if row is not None:
+                made = replace(made, row=tabled.placed(made.row, row.entry.row, keys))
+            if holes and copy == 1:
+                made = replace(made, warnings=tuple(replace(hole, row=self.number) for hole in holes))
+            yield made
+
+    def _bad_row(self, item: Keyed, row: TableRow, problems: Sequence[Problem]) -> Entry:
+        """A row of a table that makes no job; its problems stand in the table."""
+        self.number += 1
+        found = tuple(replace(problem, row=self.number) for problem in problems)
+        said = tuple(replace(warning, row=self.number) for warning in row.entry.warnings)
+        return Entry(Row(self._manifest.name, self.number, item.line, {}), found, said)
+
+    def _table(self, item: Keyed, used: Collection[str]) -> Table | None:
+        """The table under `rows`, open; None without it."""
         name = item.get("rows")
         if not name:
-            yield {}
-            return
+            return None
         path = self._folder / name
         if name not in self._manifest.sources:
             self._manifest.sources.append(name)
-        from batchgen.manifest.table import read_table
-
         try:
-            rows = read_table(path, self._options)
-            yield from rows
+            return open_table(path, self._options, used)
         except Unreadable as trouble:
-            message = f"rows: {trouble.message.replace(spelled(path), name)}"
-            raise values.BadValue("bad_rows_file", message, trouble.hint) from None
+            raise tabled.of_table(trouble, path, name) from None
 
     def _entry(self, item: Keyed, job: Mapping[str, Any], copy: int = 1) -> Entry:
         self.number += 1
+        if self.number > MOST:
+            hint = "Is repeat, matrix or the table larger than it was meant to be?"
+            raise Unreadable("too_large", f"The manifest makes more than {MOST:,} jobs.", hint, line=item.line)
         name, number = self._manifest.name, self.number
         found: dict[str, Any] = {}
         cells: dict[str, str] = {}
@@ -195,7 +248,7 @@ def _matrix(matrix: Any) -> dict[str, list[Any]]:
         raise values.BadValue("bad_matrix", "matrix must be a group of names, each with a list.", "")
     size = 1
     for name, choices in matrix.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not unicodedata.normalize("NFC", name).isidentifier():
             hint = "Use letters, digits and _."
             raise values.BadValue("bad_matrix", f"{shown(name)} can't be the name of a variable.", hint)
         if not isinstance(choices, list) or not choices:
@@ -204,41 +257,30 @@ def _matrix(matrix: Any) -> dict[str, list[Any]]:
         size *= len(choices)
     if size > MOST:
         raise values.BadValue("bad_matrix", f"The matrix makes {size:,} jobs.", f"At most {MOST:,} are possible.")
-    return matrix
+    return {unicodedata.normalize("NFC", name): choices for name, choices in matrix.items()}
 
 
-def _templated(value: Any) -> bool:
-    if isinstance(value, str):
-        return "{{" in value
-    if isinstance(value, dict):
-        return any(_templated(item) for item in value.values())
-    return isinstance(value, list) and any(_templated(item) for item in value)
+def _times(repeat: Any) -> int:
+    """A number of copies; BadValue for anything else."""
+    if not isinstance(repeat, int) or isinstance(repeat, bool) or not 1 <= repeat <= MOST:
+        raise values.BadValue(
+            "bad_repeat", f"repeat is {shown(repeat)}.", f"It is a whole number from 1 to {MOST:,}."
+        )
+    return repeat
 
 
-def _names_of(value: Any) -> frozenset[str]:
-    """The variables that the texts of a value use."""
-    if isinstance(value, str):
-        return templates.compiled(value).names if "{{" in value else frozenset()
-    if isinstance(value, dict):
-        value = list(value.values())
-    return frozenset().union(*map(_names_of, value)) if isinstance(value, list) else frozenset()
-
-
-def _rendered(value: Any, variables: Mapping[str, Any], *, text: bool = False) -> Any:
-    """The value with its templates filled in. Outside options, what comes out is always text."""
-    if isinstance(value, str):
-        if "{{" not in value:
-            return value
-        made = templates.compiled(value).render(variables)
-        return templates.spoken(made) if text else made
-    if isinstance(value, dict):
-        return {key: _rendered(item, variables, text=text or key in _TEXTS) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rendered(item, variables, text=text) for item in value]
-    return value
-
-
-_TEXTS = frozenset({"id", "provider", "model", "scene", "prompt", "image_input", "video_input", "own"})
+def _repeat(repeat: str, variables: Mapping[str, Any]) -> int:
+    """How often a row is made: what its variable says, once where that is blank."""
+    value = value_of(repeat, variables)
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}(?:\.0+)?\s*", value):
+        value = int(value.strip().partition(".")[0])
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        return 1 if value is None else _times(value)
+    except values.BadValue as bad:
+        names = tuple(names_of(repeat))
+        raise Unfilled(bad, names[0] if len(names) == 1 else None) from None
 
 
 def _copy(job: Mapping[str, Any], copy: int) -> Mapping[str, Any]:

@@ -4,12 +4,9 @@ Nothing here knows formats beyond telling them apart. Text formats get their byt
 order mark, whatever the file holds; what can't be read becomes an `Unreadable`, which carries a sentence.
 """
 
-import atexit
 import codecs
 import io
 import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +15,7 @@ from typing import IO
 
 from batchgen.files import spelled
 from batchgen.job import Problem
-from batchgen.manifest import packed
+from batchgen.manifest import packed, pipes
 
 #: Endings (without .gz and its like) -> format.
 FORMATS = {
@@ -70,16 +67,26 @@ def format_by_name(name: str) -> str | None:
 @cache
 def _spool_stdin() -> Path:
     """Standard input as a file of its own, so that it can be read twice; gone when the process ends."""
-    with tempfile.NamedTemporaryFile(prefix="batchgen-stdin-", delete=False) as spool:
-        atexit.register(lambda: Path(spool.name).unlink(missing_ok=True))
-        while block := sys.stdin.buffer.read(1 << 20):
-            spool.write(block)
-    return Path(spool.name)
+    return pipes.keep_stdin()
 
 
 def on_disk(path: Path | str) -> Path:
-    """Where the bytes of a manifest are: the file itself, or the spooled standard input."""
-    return _spool_stdin() if str(path) == "-" else Path(path)
+    """Where the bytes of a manifest are: the file itself, or what came through a pipe. Unreadable for a device."""
+    if str(path) == "-":
+        return _spool_stdin()
+    try:
+        return pipes.kept(Path(path))
+    except pipes.Device:
+        hint = "Name a file, or - for standard input."
+        raise Unreadable("not_a_file", f'"{spelled(path)}" is a device, not a file.', hint) from None
+    except OSError as error:
+        raise Unreadable("unreadable", f'"{spelled(path)}" can\'t be read: {error.strerror}.', "") from None
+
+
+def refuse_pipes(path: Path) -> None:
+    """Unreadable for a table that is no file: it is read more than once, and must have an end."""
+    if kind := pipes.kind_of(path):
+        raise Unreadable("not_a_file", f'"{spelled(path)}" is a {kind}, not a file.', "Write its rows into a file.")
 
 
 def open_bytes(path: Path | str) -> IO[bytes]:

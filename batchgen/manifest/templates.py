@@ -1,51 +1,59 @@
 """`{{ variable }}` in a text: Jinja2, sandboxed, strict about names, and without anything that computes.
 
 Only values, a few filters and simple choices are allowed, so that no manifest can loop, multiply a text or
-reach into Python. `{%` and `{#` mean nothing: they are text.
+reach into Python. `{%` and `{#` mean nothing: they are text. What a text makes is bounded (LONGEST).
 """
 
 import difflib
-import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from batchgen.manifest import filters
 from batchgen.manifest.entry import shown
+from batchgen.manifest.filters import FILTERS, LONGEST, spoken
 from batchgen.manifest.values import BadValue
 
-FILTERS = ("capitalize", "default", "lower", "replace", "title", "trim", "upper")
+__all__ = ["FILTERS", "LONGEST", "Template", "check_names", "compiled", "spoken"]
 
-_SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+#: A variable alone between its braces, in any script.
+_SIMPLE = re.compile(r"\{\{\s*([^\W\d][^\s{}|.()\[\]'\"~%+*/<>=!,:;-]*)\s*\}\}")
 
 
 class Template:
     """A compiled text. `names` are the variables that it uses; `render` gives the value.
 
-    A text that is one variable and nothing else has that variable's own value (a number stays a number);
-    any other has text, in which true, false and numbers look as they were written.
+    A text that is one variable and nothing else has that variable's own value (a number stays a number), and so
+    has one whose filter is `int` or `float`; any other has text, in which true, false and numbers look as they
+    were written. `alone`: nothing but one pair of braces stands in it, so that a blank leaves no hole.
     """
 
-    __slots__ = ("_render", "names")
+    __slots__ = ("_render", "alone", "names")
 
     def __init__(self, text: str) -> None:
+        text = _BRACES.sub(lambda found: unicodedata.normalize("NFC", found[0]), text)
         whole = _SIMPLE.fullmatch(text)
-        if whole:
+        self.alone = whole is not None
+        if whole and whole[1].isidentifier():
             name = whole[1]
             self.names: frozenset[str] = frozenset({name})
             self._render: Callable[[Mapping[str, Any]], Any] = lambda variables: variables[name]
             return
         pieces = _SIMPLE.split(text)
-        if not any("{{" in piece for piece in pieces[::2]):
+        if not any("{{" in piece for piece in pieces[::2]) and all(map(str.isidentifier, pieces[1::2])):
             self.names = frozenset(pieces[1::2])
             self._render = lambda variables: "".join(
                 spoken(variables[piece]) if index % 2 else piece for index, piece in enumerate(pieces)
             )
             return
-        self._render, self.names = _jinja(text)
+        self._render, self.names, self.alone = _jinja(text)
 
     def render(self, variables: Mapping[str, Any]) -> Any:
         """The value with these variables. BadValue when the template can't be worked out."""
+        filters.begin()
         try:
             return self._render(variables)
         except KeyError as missing:
@@ -70,18 +78,10 @@ def check_names(names: Iterable[str], variables: Iterable[str]) -> None:
             raise BadValue("undefined_variable", f"There is no variable {shown(name)}.{guess}", hint)
 
 
-def spoken(value: Any) -> str:
-    """A variable inside a text: texts as they are, the rest as YAML would write it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) or hasattr(value, "_undefined_message"):
-        return str(value)  # what is undefined says so here, as an error
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _jinja(text: str) -> tuple[Callable[[Mapping[str, Any]], Any], frozenset[str]]:
+def _jinja(text: str) -> tuple[Callable[[Mapping[str, Any]], Any], frozenset[str], bool]:
+    """How to render a text, the variables in it, and whether it is one expression alone."""
     import jinja2
-    from jinja2 import meta
+    from jinja2 import meta, nodes
 
     environment = _environment()
     try:
@@ -92,19 +92,34 @@ def _jinja(text: str) -> tuple[Callable[[Mapping[str, Any]], Any], frozenset[str
             f"What stands between {{{{ and }}}} in {shown(text)} makes no sense, or is not closed.",
             "Write {{ name }}, or {{ '{{' }} for two braces as they are.",
         ) from None
-    for node in tree.find_all(jinja2.nodes.Node):
+    for node in tree.find_all(nodes.Node):
         _allow(node)
     names = frozenset(meta.find_undeclared_variables(tree))
-    template = environment.from_string(text)
+    outputs = [part for output in tree.find_all(nodes.Output) for part in output.nodes]
+    alone = len(outputs) == 1 and not isinstance(outputs[0], nodes.TemplateData)
+    if alone and any(found.name in ("int", "float") for found in tree.find_all(nodes.Filter)):
+        render = environment.compile_expression(text.strip()[2:-2], undefined_to_none=False)
+        return _guarded(text, lambda variables: render(dict(variables))), names, True
+    for node in tree.find_all(nodes.Concat):  # each of its parts counts for the length of the text
+        node.nodes = [
+            nodes.Filter(part, "spoken", [], [], None, None, lineno=node.lineno, environment=environment)
+            for part in node.nodes
+        ]
+    template = environment.from_string(tree)
+    return _guarded(text, template.render), names, alone
 
-    def render(variables: Mapping[str, Any]) -> Any:
+
+def _guarded(text: str, render: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Any]:
+    import jinja2
+
+    def guarded(variables: Mapping[str, Any]) -> Any:
         try:
-            return template.render(variables)
+            return render(variables)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             message = f"{shown(text)} can't be worked out: {str(error).rstrip('.')}."
             raise BadValue("bad_template", message, "Check the names behind the dots.") from None
 
-    return render, names
+    return guarded
 
 
 def _allow(node: Any) -> None:
@@ -132,7 +147,7 @@ def _environment() -> Any:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         block_start_string="\0%",
         block_end_string="%\0",
         comment_start_string="\0#",
@@ -141,4 +156,7 @@ def _environment() -> Any:
         autoescape=False,  # texts for a model, not for a page
         keep_trailing_newline=True,
         finalize=spoken,
+        optimized=False,  # what is put together before there is a row would not be counted
     )
+    made.filters = filters.table(made.filters)
+    return made

@@ -24,6 +24,9 @@ from batchgen.manifest.names import known
 from batchgen.manifest.source import ReadOptions, Unreadable, on_disk
 from batchgen.manifest.xlsx_marks import Marks, check_size, marks
 
+#: Columns of which a cell that a spreadsheet changed is a problem.
+_SENT = ("key", "option", "variable")
+
 
 def read_xlsx(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The rows of a sheet. Unreadable where there is no workbook, sheet or header."""
@@ -56,18 +59,42 @@ def _no_header(name: str, table: Sequence[Sequence[Any]]) -> Unreadable:
     )
 
 
-def sheet_cells(path: Path, wanted: str | None) -> Iterator[list[str]]:
-    """A sheet's lines as plain texts, for a table of variables: its first line is the header."""
-    book = _open(path)
-    name = wanted if wanted in book.sheet_names else book.sheet_names[0]
-    for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False):
-        yield [_plain(value) for value in row]
+@dataclass(frozen=True, slots=True)
+class TableSheet:
+    """A sheet whose first line with anything in it is the header: a table of variables."""
+
+    path: Path
+    name: str
+    table: list[list[Any]]
+    top: int
+
+    @classmethod
+    def of_table(cls, path: Path, wanted: str | None) -> "TableSheet":
+        """The sheet of that name, else the first that can be seen. Unreadable where nothing is in it."""
+        book = _open(path)
+        visible = [str(sheet.name) for sheet in book.sheets_metadata if str(sheet.visible).endswith(".Visible")]
+        name = wanted if wanted and wanted in book.sheet_names else next(iter(visible), str(book.sheet_names[0]))
+        table = _rows(book, name)
+        top = next((index for index, row in enumerate(table) if any(value != "" for value in row)), None)
+        if top is None:
+            raise Unreadable(
+                "no_rows", f'The sheet "{name}" is empty.', "Write a header line and one row below it."
+            )
+        return cls(path, name, table, top)
+
+    @property
+    def names(self) -> list[str]:
+        return [_plain(value) for value in self.table[self.top]]
+
+    def entries(self, manifest: Manifest, header: Header) -> Iterator[Entry]:
+        """Its rows."""
+        yield from _Sheet(manifest, header, marks(self.path, self.name)).entries(self.table, self.top)
 
 
 def _hidden_columns(manifest: str, header: Header, found: Marks, record: int) -> Iterator[Problem]:
     """A column that nobody sees but that is sent is worth a word."""
     for column in header.columns:
-        if column.index + 1 in found.hidden_columns and column.kind in ("key", "option"):
+        if column.index + 1 in found.hidden_columns and column.kind in _SENT:
             message = f"The column {shown(column.header)} is hidden, and counts all the same."
             hint = "Delete it, or show it to see what would be sent."
             cell = cell_name(column.index, record)
@@ -184,7 +211,7 @@ class _Sheet:
         for column in self.header.columns[: len(texts)]:
             name = cell_name(column.index, record)
             above = self.marks.merged.get(name)
-            if above and not texts[column.index] and column.kind in ("key", "option"):
+            if above and not texts[column.index] and column.kind in _SENT:
                 message = f"The cell is merged with {above}: only {above} holds what both show."
                 hint = "Unmerge the cells, and write the text into each of them."
                 problems.append(
@@ -205,7 +232,7 @@ class _Sheet:
         if type(value) is str and value:
             return self._duration(column, value)
         name = cell_name(column.index, record)
-        sent = column.kind in ("key", "option")
+        sent = column.kind in _SENT
 
         def say(target: list[Problem], code: str, message: str, hint: str) -> None:
             target.append(Problem(self.manifest.name, number, None, column.header, name, code, message, hint))

@@ -1,8 +1,10 @@
 """Files, folders, standard input; what is read stays flat in memory and light to start."""
 
 import io
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,20 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         )
         peaks.append(int(made.stdout))
     assert peaks[1] - peaks[0] < 180_000 * 24, peaks
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.csv"])
+def test_a_pipe_is_read_like_standard_input_and_twice(tmp_path: Path, name: str) -> None:
+    """`batchgen validate <(cat plan.csv)`; its format is told by the content."""
+    path = tmp_path / name
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_text(SHEET + ROW.replace("cat", "dog")))
+    writer.start()
+    for _ in range(2):
+        assert survey([path], ReadOptions(), PriceTable.load()).valid == 2
+    writer.join()
+
+
+def test_a_device_is_no_manifest() -> None:
+    found = survey(["/dev/zero"], ReadOptions(), PriceTable.load())
+    assert [problem.code for problem in found.problems] == ["not_a_file"]

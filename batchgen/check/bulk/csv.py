@@ -29,7 +29,7 @@ def quick_csv(path: Path | str, manifest: Manifest, terms: Terms) -> Iterator[Bu
     try:
         sheet = Sheet(path, terms.options, titled=True)
         header = understand_header(sheet.header, manifest, terms.options)
-        cells = Cells(manifest, header)
+        cells = Cells(manifest, header, quotes=True)
         gate = None
         if not manifest.problems:
             gate = Gate(header, terms)

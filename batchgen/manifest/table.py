@@ -18,6 +18,7 @@ from batchgen.manifest.cells import Cells
 from batchgen.manifest.columns import WIDEST, Column, Header
 from batchgen.manifest.csv import Sheet
 from batchgen.manifest.entry import Entry, Manifest, cell_name, shown
+from batchgen.manifest.json_text import read_objects
 from batchgen.manifest.names import OPTION_TYPES
 from batchgen.manifest.objects import plain
 from batchgen.manifest.source import ReadOptions, Unreadable, on_disk, refuse_pipes, sniff
@@ -217,6 +218,4 @@ def _objects(path: Path, options: ReadOptions, kind: str) -> Iterator[tuple[int 
         rows = chain.from_iterable(part for _, part in batches(on_disk(path)))
         yield from ((None, row) for row in rows)
         return
-    from batchgen.manifest.jsonl import read_objects
-
     yield from read_objects(path, options, kind)

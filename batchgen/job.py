@@ -205,7 +205,12 @@ def fingerprint(request: Mapping[str, Any]) -> str:
 
     The first 16 that a spreadsheet does not take for a number: `12345678901234e5` would come back changed.
     """
-    digits = hashlib.sha256(canonical_json(request)).hexdigest()
+    return fingerprint_of(canonical_json(request))
+
+
+def fingerprint_of(canonical: bytes) -> str:
+    """The same, of a content's canonical JSON."""
+    digits = hashlib.sha256(canonical).hexdigest()
     return next((piece for piece in map(digits.__getitem__, _PIECES) if not _NUMBER.fullmatch(piece)), digits[:16])
 
 

@@ -9,8 +9,8 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -235,6 +235,12 @@ class Ledger:
             if type(error) is not sa.exc.DatabaseError:  # its children are constraints and statements, not damage
                 raise
             raise unreadable(self.store.path, error) from error
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """For many large writes in a row: each is atomic, all of them are durable with the first write after."""
+        with self.store.in_bulk():
+            yield
 
     def meta(self, key: str) -> Any:
         return self._reader.get_meta(key)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from batchgen.job import Known, State
 from batchgen.ledger.sqlite.prepared import Prepared
-from batchgen.ledger.tables import LIVE, attempt, job, job_count, manifest, row, task
+from batchgen.ledger.tables import BY_CONTENT, LIVE, attempt, job, job_count, manifest, row, task
 
 _KNOWN = (
     job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price, job.c.error_code,
@@ -62,6 +62,16 @@ def next_numbers(connection: sa.Connection) -> tuple[int, int, int]:
     return top[0] + 1, top[1] + 1, top[2] + 1
 
 
+def put_off_index(connection: sa.Connection) -> None:
+    """For a ledger that gets its first jobs, many at once: contents are put in order when all are there."""
+    connection.exec_driver_sql("DROP INDEX IF EXISTS job_fingerprint")
+
+
+def make_index(connection: sa.Connection) -> None:
+    """Put the contents in order, if that was put off."""
+    BY_CONTENT.create(connection, checkfirst=True)
+
+
 def any_job(connection: sa.Connection) -> bool:
     """Whether the ledger has any job."""
     return connection.execute(sa.select(sa.func.max(job.c.job_no))).scalar() is not None
@@ -80,6 +90,16 @@ _INSERT_JOB, _INSERT_ROW = Prepared(sa.insert(job), _JOB_COLUMNS), Prepared(sa.i
 def insert_jobs(connection: sa.Connection, lines: Sequence[tuple[Any, ...]]) -> None:
     """New jobs: number, id, fingerprint, request, provider, model, scene, price, state, position, selected."""
     _INSERT_JOB.insert(connection, lines)
+    amounts: dict[tuple[str, int], list[int]] = {}
+    for line in lines:
+        amounts.setdefault((line[8], int(line[10])), []).append(line[7])
+    for (born, selected), prices in amounts.items():
+        key = {"state": born, "selected": selected, "changed": 0, "code": ""}
+        same = sa.and_(*(job_count.c[name] == value for name, value in key.items()))
+        more = {"jobs": job_count.c.jobs + len(prices), "amount": job_count.c.amount + sum(prices)}
+        if connection.execute(sa.update(job_count).where(same).values(more)).rowcount == 0:
+            new = {**key, "jobs": len(prices), "amount": sum(prices), "files_missing": 0}
+            connection.execute(sa.insert(job_count).values(new))
 
 
 def insert_rows(connection: sa.Connection, lines: Sequence[tuple[Any, ...]]) -> None:

@@ -115,7 +115,7 @@ Index(
     sqlite_where=text("state = 'not_submitted' AND selected = 1"),
     postgresql_where=text("state = 'not_submitted' AND selected = 1"),
 )
-Index("job_fingerprint", job.c.fingerprint)
+BY_CONTENT = Index("job_fingerprint", job.c.fingerprint)
 
 #: Jobs counted, so that a status need not read them all; the store keeps it in the transaction of each change.
 #: `code` is the error code where it tells what was paid for (`COUNTED_CODES`), else blank.

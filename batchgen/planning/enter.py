@@ -20,6 +20,7 @@ from batchgen.ledger.tables import decision as decision_table
 from batchgen.ledger.tables import job as job_table
 from batchgen.ledger.tables import manifest as manifest_table
 from batchgen.planning.decide import RAISES, Decision
+from batchgen.planning.spool import Spool
 
 
 class Decided(NamedTuple):
@@ -66,6 +67,10 @@ def begin(connection: sa.Connection, mark: Any = None) -> None:
     now = Taking(position, job_no, position, job_no == 1, mark, manifest_no=manifest_no - 1)
     if before:
         now = replace(now, hidden_from=before["hidden_from"], new_jobs_from=before["new_jobs_from"])
+    if now.empty:
+        rows.put_off_index(connection)
+    else:
+        rows.make_index(connection)
     chosen = (job_table.c.selected == 1) | (job_table.c.changed == 1)
     connection.execute(sa.update(job_table).where(chosen).values(selected=0, changed=0))
     set_meta_value(connection, "taken_in", None)
@@ -114,8 +119,30 @@ def write(
     set_meta_value(connection, "taking_in", asdict(after))
 
 
+def write_new(connection: sa.Connection, now: Taking, spool: Spool, most: int) -> bool:
+    """Enter the next rows into a ledger that had no jobs; whether there were any."""
+    name, last = spool.stretch(now.at, most)
+    if last == now.at:
+        return False
+    number = now.manifest_no
+    if now.at == 0 or name != now.manifest:
+        number += 1
+        connection.execute(sa.insert(manifest_table), {"manifest_no": number, "name": name})
+    first_job = rows.next_numbers(connection)[0]
+    jobs = spool.jobs(now.at, last, first_job, now.first)
+    lines = spool.rows(now.at, last, first_job, now.first, number)
+    rows.insert_jobs(connection, jobs)
+    rows.insert_rows(connection, lines)
+    invalid = now.invalid + len(lines) - len(jobs)
+    set_meta_value(
+        connection, "taking_in", asdict(replace(now, at=last, invalid=invalid, manifest=name, manifest_no=number))
+    )
+    return True
+
+
 def finish(connection: sa.Connection) -> None:
     """All rows are entered: they are the current ones now."""
+    rows.make_index(connection)
     now = taking(connection)
     set_meta_value(connection, "first_position", now.first)
     set_meta_value(connection, "invalid_rows", now.invalid)

@@ -330,8 +330,9 @@ def _enter(
 
     ledger.write(begin)
     failpoint.reached("take_in.begun")
-    while ledger.write(lambda connection: walk.piece(connection, spool, by, resubmit_changed=again)):
-        failpoint.reached("take_in.piece")
+    with ledger.in_bulk():
+        while ledger.write(lambda connection: walk.piece(connection, spool, by, resubmit_changed=again)):
+            failpoint.reached("take_in.piece")
     ledger.write(finish)
 
 

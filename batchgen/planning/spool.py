@@ -69,6 +69,37 @@ class Spool:
         )
         return [(Line._make(line), job_no) for *line, job_no in found]
 
+    def stretch(self, after: int, most: int) -> tuple[str, int]:
+        """The manifest of the next rows, and the position behind the last of them (at most so many)."""
+        some = "SELECT position, manifest FROM line WHERE position > ? ORDER BY position LIMIT ?"
+        found = self._file.execute(some, (after, 1)).fetchone()
+        if found is None:
+            return "", after
+        query = f"SELECT max(position), min(CASE WHEN manifest <> ? THEN position END) FROM ({some})"  # noqa: S608
+        last, other = self._file.execute(query, (found[1], after, most)).fetchone()
+        return found[1], last if other is None else other - 1
+
+    def jobs(self, after: int, last: int, first_job: int, first: int) -> list[tuple[Any, ...]]:
+        """New jobs as `rows.insert_jobs` wants them, numbered from `first_job`, their rows from `first`."""
+        query = """SELECT ? - 1 + row_number() OVER (ORDER BY position), job_id, fingerprint, request, provider,
+            model, scene, price, 'not_submitted', ? - 1 + position, selected
+            FROM line WHERE position > ? AND position <= ? AND problems IS NULL ORDER BY position"""
+        return self._file.execute(query, (first_job, first, after, last)).fetchall()
+
+    def rows(self, after: int, last: int, first_job: int, first: int, manifest_no: int) -> list[tuple[Any, ...]]:
+        """Their rows, and those that are invalid, as `rows.insert_rows` wants them."""
+        query = """SELECT ? - 1 + position, ?, number, line,
+            CASE WHEN problems IS NULL THEN ? - 1 + sum(problems IS NULL) OVER (ORDER BY position) END,
+            job_id, 0, cells, problems
+            FROM line WHERE position > ? AND position <= ? ORDER BY position"""
+        return self._file.execute(query, (first, manifest_no, first_job, after, last)).fetchall()
+
+    def sums(self) -> list[tuple[bool, bool, str, int, int]]:
+        """The rows counted: (invalid, selected, scene, price, how many)."""
+        query = """SELECT problems IS NOT NULL, selected, scene, price, count(*) FROM line GROUP BY 1, 2, 3, 4
+            ORDER BY min(position)"""
+        return self._file.execute(query).fetchall()
+
     def rename(self, renamed: Iterable[tuple[int, int]]) -> None:
         """(position, job number): rows whose content was bought under an id that no row has any more."""
         self._file.execute("BEGIN")

@@ -20,7 +20,7 @@ from batchgen.planning.enter import Decided
 from batchgen.planning.spool import Spool
 
 #: Rows that are looked up at once, and rows that are written at once where nothing is to be looked up.
-CHUNK, PIECE = 2000, 10_000
+CHUNK, PIECE = 2000, 5000
 
 
 def preview(
@@ -63,16 +63,13 @@ def take_in(
 def piece(connection: sa.Connection, spool: Spool, by: Person, *, resubmit_changed: bool) -> bool:
     """Write the next rows of the spool down; whether there were any. The plan over all of them is known."""
     taking = enter.taking(connection)
-    page = spool.page(taking.at, PIECE if taking.empty else CHUNK)
+    if taking.empty:
+        return enter.write_new(connection, taking, spool, PIECE)
+    page = spool.page(taking.at, CHUNK)
     if not page:
         return False
-    lines = [line for line, _ in page]
-    if taking.empty:
-        found = [Decided(line, None if line.problems is not None else Decision.NEW) for line in lines]
-    else:
-        found = decided(connection, lines, resubmit_changed=resubmit_changed)
-    renamed = [job_no for _, job_no in page]
-    enter.write(connection, taking, found, renamed, by)
+    found = decided(connection, [line for line, _ in page], resubmit_changed=resubmit_changed)
+    enter.write(connection, taking, found, [job_no for _, job_no in page], by)
     return True
 
 
@@ -163,6 +160,9 @@ class Walk:
         self.renamed: list[tuple[int, int]] = []
 
     def through(self, lines: Iterable[Line]) -> Plan:
+        if self._connection is None and isinstance(lines, Spool):
+            self._all_new(lines)
+            return self.plan
         left = iter(lines)
         while chunk := list(islice(left, CHUNK)):
             if self._connection is None:  # where no job is known there is nothing to ask
@@ -179,6 +179,17 @@ class Walk:
             del chunk, found
         self._renames()
         return self.plan
+
+    def _all_new(self, spool: Spool) -> None:
+        """Where no job is known, sums are enough."""
+        for invalid, selected, scene, price, many in spool.sums():
+            self.plan.rows += many
+            if invalid:
+                self.plan.invalid += many
+            elif selected:
+                self.plan.add(Decision.NEW, scene, price, many)
+            else:
+                self.plan.unselected += many
 
     def _count(self, one: Decided) -> None:
         line, decision, known, back = one

@@ -1,5 +1,6 @@
 """Counters that the store keeps by itself, in the transaction of each change: `status` reads a few lines, whatever
-the ledger's size, and no statement can forget to count.
+the ledger's size, and no statement can forget to count. New jobs are counted where they are born, by the thousand
+(`rows.insert_jobs`): a trigger would take as long as the insert.
 """
 
 from batchgen.ledger.tables import COUNTED_CODES
@@ -35,7 +36,6 @@ _COUNTED = ("state", "selected", "changed", "error_code", "price", "files_missin
 _RECOUNT_VIDEO = f"UPDATE task SET files_missing = {TASK_FILES_MISSING} WHERE task_no = new.task_no;"
 
 TRIGGERS = (
-    f"CREATE TRIGGER job_is_new AFTER INSERT ON job BEGIN {_COUNT_NEW} END",
     f"""CREATE TRIGGER job_changes AFTER UPDATE OF {", ".join(_COUNTED)} ON job
         WHEN {" OR ".join(f"old.{name} <> new.{name}" for name in _COUNTED)}
         BEGIN {_FORGET_OLD} {_COUNT_NEW} END""",

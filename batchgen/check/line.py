@@ -37,6 +37,12 @@ class Line(NamedTuple):
             json_text(asked), asked["provider"], asked["model"], asked["scene"], row.price,
         )  # fmt: skip
 
+    def job(self) -> Job:
+        """What it was made of, but for its task."""
+        request, cells = json.loads(self.request), json.loads(self.cells)
+        place = (self.manifest, self.number, self.line)
+        return Job(self.job_id, request, self.price, *place, cells, self.fingerprint)
+
 
 def _problems(row: InvalidRow) -> str:
     """What results.csv shows of a row that can't become a job."""

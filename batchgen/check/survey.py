@@ -91,12 +91,17 @@ def jobs(
 
 
 def verdicts(
-    paths: Paths, options: ReadOptions, prices: PriceTable, knows: Knows | None, surveyed: Survey
+    paths: Paths,
+    options: ReadOptions,
+    prices: PriceTable,
+    knows: Knows | None,
+    surveyed: Survey,
+    names: JobIds | None = None,
 ) -> Iterator[Verdict]:
-    """Every row that counts, judged and named."""
+    """Every row that counts, judged and named; `names` has the names of the rows before."""
     options = _of_service(options, prices)
     reading = _Reading(paths, options, prices, knows)
-    names = JobIds(surveyed.identities)
+    names = names or JobIds(surveyed.identities)
     for path in dict.fromkeys(paths):
         manifest = open_manifest(path, options)
         for entry in manifest.entries:

@@ -11,8 +11,9 @@ from batchgen import __version__
 from batchgen.amount import CREDITS, Unit
 from batchgen.check.catalogue import GATEWAY
 from batchgen.check.findings import nothing_selected
+from batchgen.check.lines import lines
 from batchgen.check.prices import PriceTable
-from batchgen.check.survey import ReadOptions, Survey, jobs, still_the_same, survey
+from batchgen.check.survey import ReadOptions, Survey, still_the_same, survey
 from batchgen.errors import CapError, ManifestError, UsageError
 from batchgen.ledger import CapReached, Ledger, Person, failpoint, reading, views
 from batchgen.ledger.account import set_cap
@@ -132,7 +133,7 @@ def look_ahead(
             elif connection is None and not options.selection.conditions and not beside:
                 plan = _all_new(found)
             else:
-                items = jobs(paths, options.read, prices, knows=knows, surveyed=found)
+                items = lines(paths, options.read, prices, found, knows=knows)
                 again = options.resubmit_changed
                 plan = walk.preview(connection, items, options.selection, resubmit_changed=again, buys=beside.want)
             elsewhere = Elsewhere(beside.ask(), another, service)
@@ -289,13 +290,13 @@ def _spooled(
     """Bring the rows into the spool, and plan with them; the plan is the one that was shown."""
     found, mark = preview.survey, _spool_mark(preview.survey, options)
 
-    def lines(connection: Any) -> None:
-        items = jobs(paths, options.read, prices, knows=walk.knows(connection), surveyed=found)
+    def fill(connection: Any) -> None:
+        items = lines(paths, options.read, prices, found, knows=walk.knows(connection))
         spool.fill(walk.as_lines(items, options.selection), mark)
 
     _check_manifests(found, prices, options)
     if not spool.holds(mark):
-        ledger.read(lines)
+        ledger.read(fill)
         _check_manifests(found, prices, options)  # again: it is read while somebody may write it
     failpoint.reached("take_in.filled")
 

@@ -98,7 +98,8 @@ def as_lines(items: Iterable[Job | InvalidRow | Line], selection: Selection) -> 
     """Jobs and invalid rows as they are kept."""
     for item in items:
         if isinstance(item, Line):
-            yield item
+            chosen = item.problems is None and (not selection.conditions or selection.matches(item.job()))
+            yield item if chosen == item.selected else item._replace(selected=int(chosen))
         else:
             yield Line.of(item, selected=isinstance(item, Job) and selection.matches(item))
 

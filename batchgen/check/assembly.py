@@ -5,11 +5,14 @@ the careful pass makes the first of them, and the others are its text with their
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring as _quoted
+from operator import itemgetter
 from typing import Any
 
+from batchgen.check.identity import JobIds
 from batchgen.check.line import Line, json_text
 from batchgen.check.prices import PriceTable
 from batchgen.check.verdict import judge
@@ -27,6 +30,10 @@ _INPUTS = ("image_input", "video_input")
 #: Stand for words that differ from row to row.
 _HOLES = {key: f"\ue000{key}\ue001" for key in ("prompt", *_INPUTS)}
 _OWN = "\ue000own\ue001"
+#: Characters that are seen: a text that begins with one is not blank.
+_SEEN = frozenset(map(chr, range(0x21, 0x7F)))
+#: One plain address.
+_ONE = re.compile(r"https?://[A-Za-z0-9_~%/.@?=&+-]*[A-Za-z0-9_/-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +68,38 @@ class Assembly:
         self._fixed = [c.index for c in columns if c.kind in ("key", "option") and not _differs(c)]
         #: Of each name that results.csv shows again, the column that differs from row to row.
         self._shown = {c.shown_as: c.index for c in columns if _differs(c) and c.key != "id"}
+        self._own = tuple(self._shown.values())
+        self._key = itemgetter(*self._fixed)
         self._patterns: dict[tuple[object, ...], _Pattern] = {}
 
-    def line(self, record: Sequence[str], number: int, line: int, named: Callable[[str, str], str]) -> Line:
-        """The line of a record that has the table's width; `named` gives the job id for (own id, content)."""
+    def line(self, record: Sequence[str], number: int, line: int, names: JobIds | None) -> Line:
+        """The line of a record that has the table's width; `names` where ids may be those of other rows."""
         if self._results:
             record = [unguard(cell) if cell.startswith("'") else cell for cell in record]
-        key: list[object] = [record[index] for index in self._fixed]
-        dense, spaced = {}, {}
+        key, dense, spaced = self._key(record), {}, {}
         for name, index in self._words.items():
             text = record[index]
-            blank = words.is_blank(text)
-            key.append(blank)
-            if not blank:
-                dense[name], spaced[name] = (quoted(text),) * 2 if name == "prompt" else _listed(text)
-        pattern = self._patterns.get(tuple(key)) or self._pattern(tuple(key), record)
+            if text and (text[0] in _SEEN or not words.is_blank(text)):
+                word = quoted(text)
+                if name == "prompt":
+                    dense[name] = spaced[name] = word
+                elif _ONE.fullmatch(text):
+                    dense[name] = spaced[name] = f"[{word}]"
+                else:
+                    dense[name], spaced[name] = _listed(text)
+        pattern = self._patterns.get((key, *dense)) or self._pattern((key, *dense), record)
         canonical = pattern.canonical % tuple([dense[name] for name in pattern.in_order])
         content = fingerprint_of(canonical.encode("utf-8", "surrogatepass"))
-        own = record[self._id] if self._id is not None else ""
+        own = record[self._id].strip() if self._id is not None else ""
+        if own and words.is_blank(own):
+            own = ""
+        if names is None:
+            own = own or content
+        else:
+            own = names.name(own, content, (self._name, number, line), valid=True).job_id
         return Line(
-            self._name, number, line, named("" if words.is_blank(own) else own.strip(), content),
-            pattern.cells % tuple([quoted(record[index]) for index in self._shown.values()]), None, 1, content,
+            self._name, number, line, own,
+            pattern.cells % tuple([quoted(record[index]) for index in self._own]), None, 1, content,
             pattern.request % tuple([spaced[name] for name in pattern.asked]), *pattern.names, pattern.price,
         )  # fmt: skip
 

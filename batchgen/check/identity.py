@@ -159,6 +159,11 @@ class JobIds:
         self._known = identities
         self._counts: dict[str, tuple[int, Place]] = {}
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no row can have the id or the content of another: each has its own, or its fingerprint."""
+        return not self._known.ids and not self._known.fingerprints
+
     def name(self, own_id: str, mark: str, place: Place, *, valid: bool, meant: bool = False) -> Name:
         """The name of the next row: its id, or `mark` (its fingerprint) made unique. `meant`: by `repeat`."""
         if own_id:

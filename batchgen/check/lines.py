@@ -1,11 +1,10 @@
 """Every row of the manifests as it is kept, in their order: for the spool, and for plans."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from batchgen.check.assembly import Assembly
 from batchgen.check.findings import Survey
-from batchgen.check.identity import JobIds, Place
+from batchgen.check.identity import JobIds
 from batchgen.check.line import Line
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import Knows, Paths, settle, verdicts
@@ -44,19 +43,15 @@ def _of_table(
     sheet = Sheet(path, options, titled=True)  # type: ignore[arg-type]
     header = understand_header(sheet.header, manifest, options)
     cells, assembly = Cells(manifest, header), Assembly(header, manifest, prices)
-    number = 0
+    number, width = 0, assembly.width if assembly.usable else -1
+    asked = None if names.is_plain else names
     for record in sheet.records():
         if cells.is_no_row(record.line, record.number, record.cells):
             continue
         number += 1
-        if assembly.usable and len(record.cells) == assembly.width:
-            named = partial(_named, names, (manifest.name, number, record.line))
-            yield assembly.line(record.cells, number, record.line, named)
+        if len(record.cells) == width:
+            yield assembly.line(record.cells, number, record.line, asked)
         else:
             entry = cells.entry(number, record.line, record.number, record.cells)
             if verdict := settle(judge(entry, manifest, prices, knows), names):
                 yield Line.of(verdict.job())
-
-
-def _named(names: JobIds, place: Place, own: str, content: str) -> str:
-    return names.name(own, content, place, valid=True).job_id

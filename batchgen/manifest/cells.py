@@ -76,6 +76,7 @@ class Cells:
         self._options += [c for c in columns if c.kind == "option"]
         self._own = [c.index for c in columns if c.kind == "own"]
         self._others = [c.index for c in columns if c.kind not in ("own", "ignored")]
+        self._first = next((c.index for c in columns if c.kind == "key" and c.key in REQUIRED), self.width)
         self._skipped: int | None = None
         self._films = [c for c in columns if c.is_film]
         self._ratios = frozenset(c.index for c in columns if c.is_ratio and c.kind == "option")
@@ -95,6 +96,9 @@ class Cells:
 
         The latter are counted in one warning.
         """
+        first = cells[self._first] if self._first < len(cells) else ""
+        if "!" <= first[:1] <= "~":  # a column that is filled in every row
+            return False
         if is_blank(cells):
             return True
         if not self._own or any(not words.is_blank(cells[at]) for at in self._others if at < len(cells)):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.amount import Unit
-from batchgen.check.survey import ReadOptions, Survey, find_manifests, jobs, survey
+from batchgen.check.lines import lines
+from batchgen.check.survey import ReadOptions, Survey, find_manifests, survey
 from batchgen.errors import CapError, UsageError
 from batchgen.planning.decide import Cap, Selection
 from batchgen.running.place import out_from_environment
@@ -28,7 +29,7 @@ def estimated(
         knows = walk.knows(connection)
         found = survey(paths, options, prices, by=by, knows=knows)
         _check_by(found)
-        items = jobs(paths, options, prices, knows=knows, surveyed=found)
+        items = lines(paths, options, prices, found, knows=knows)
         plan = walk.preview(connection, items, Selection())
     paid, submit = plan.already_paid, plan.to_submit
     return found, (paid.jobs, paid.credits), (submit.jobs, submit.credits)

@@ -13,7 +13,7 @@ from batchgen.running.environment import key_from_environment, key_origin
 from batchgen.running.settings import Config, in_words
 
 #: Settings that are seconds, shown as a person writes them.
-_TIMES = ("deadline", "post_timeout")
+_TIMES = ("deadline", "park_after", "post_timeout")
 _STARTERS = {"csv": "starter.csv", "yaml": "starter.yaml"}
 
 

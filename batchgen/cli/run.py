@@ -39,6 +39,7 @@ from batchgen.errors import Exit, system_says_no
 @shared.setting("burst", "N")
 @shared.setting("max_in_flight", "N")
 @shared.setting("poll_rate", "R")
+@shared.setting("park_after", "TIME")
 @click.option("--no-wait", is_flag=True, help="Leave when all is submitted; `collect` fetches the videos later.")
 @shared.setting("deadline", "TIME")
 @shared.setting("grace", "TIME")

@@ -209,6 +209,10 @@ class Ledger:
         failpoint.reached("see.after")
         return changed
 
+    async def park(self, model: str, words: str) -> None:
+        """Say of the jobs of a model that wait why they are left for a later run."""
+        await self._writer.write(rows.park, (model, words))
+
     async def fetched(self, file: tasks.Fetched) -> None:
         """Write down that a file is on disk, or why not."""
         failpoint.reached("fetched.before")

@@ -206,6 +206,14 @@ def pending_page(connection: sa.Connection, after: tuple[int, int], size: int) -
     ]
 
 
+def park(connection: sa.Connection, some: Sequence[tuple[str, str]]) -> list[None]:
+    """Write down of models (with a reason each) why their jobs are not submitted; they wait as before."""
+    for model, words in some:
+        waits = (job.c.state == State.NOT_SUBMITTED.value) & (job.c.selected == 1) & (job.c.model == model)
+        connection.execute(sa.update(job).where(waits).values(error_code="parked", error=words))
+    return [None] * len(some)
+
+
 def pending_sum(connection: sa.Connection, limit: int | None = None) -> tuple[int, int]:
     """How many jobs wait to be submitted, and their credits; of the first `limit` of them in manifest order."""
     if limit is None:

@@ -8,7 +8,7 @@ from batchgen.ledger import Attempt
 from batchgen.ledger.rows import Pending
 from batchgen.ledger.tasks import OpenTask
 from batchgen.running.context import RunContext
-from batchgen.running.pacing import Away, Failures, SubmitPacer, retry_after
+from batchgen.running.pacing import Away, Failures, Lanes, retry_after
 
 #: Seconds of nothing but "too much", while no task of ours runs, after which a run ends.
 NOTHING_FOR = 1800.0
@@ -22,7 +22,7 @@ class Lessons:
     def __init__(
         self,
         run: RunContext,
-        pacer: SubmitPacer,
+        pacer: Lanes,
         away: Away,
         failures: Failures,
         accepted: Callable[[OpenTask], None],
@@ -109,7 +109,8 @@ class Lessons:
         wait = retry_after(outcome.headers, wall=self._clock.wall(), text=outcome.message)
         self._board.throttled += 1
         self._pacer.throttled(now, outcome.throttle, wait, outcome.headers, ticket)
-        self._away.throttled(now, outcome.throttle, wait)
+        if not self._pacer.by_model:  # one model that is full says nothing of the others
+            self._away.throttled(now, outcome.throttle, wait)
         if self._pacer.tasks:
             self._nothing_since = None  # it may wait for ours to end
         elif self._nothing_since is None:

@@ -26,6 +26,9 @@ _SLOW = {
     "finding": "finding out how fast the service allows",
 }
 
+#: Seconds without a submission after which nobody can say how long the rest takes.
+STANDS_STILL = 60.0
+
 
 class Progress:
     """Shows a board. `kind`: `bars`, `lines`, `none`, or `auto`: bars as they are drawn where we are.
@@ -41,6 +44,8 @@ class Progress:
         self._bars: dict[str, tqdm[Any]] = {}
         self._last_line = 0.0
         self._began = time.monotonic()
+        #: How many were submitted when that last changed, and when.
+        self._seen = (0, self._began)
         self._said = ""
 
     @staticmethod
@@ -138,12 +143,17 @@ class Progress:
         left = board.to_submit - board.submitted
         if left <= 0 or not board.submitting:
             return ""
-        elapsed = time.monotonic() - self._began
+        now = time.monotonic()
+        elapsed = now - self._began
+        if board.submitted != self._seen[0]:
+            self._seen = (board.submitted, now)
         why = _SLOW.get(board.slow, board.slow)
         if self._is_away():
             return why
         if board.submitted < 5 or elapsed < 5:
             return why
+        if now - self._seen[1] > STANDS_STILL:  # an estimate would only grow
+            return f"time left unknown; limit: {why}" if why else "time left unknown"
         return f"{_duration(left * elapsed / board.submitted)} left; limit: {why}" if why else ""
 
     def tell(self, sentence: str) -> None:

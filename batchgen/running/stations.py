@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from batchgen.errors import BatchgenError, Stop
 from batchgen.job import State, TaskStatus
@@ -18,7 +20,17 @@ from batchgen.running.dispatch import Dispatcher
 from batchgen.running.fetch import Fetcher
 from batchgen.running.outcomes import Lessons
 from batchgen.running.outputs import read_page, write_results_csv
-from batchgen.running.pacing import Away, Durations, Failures, PollPacer, PollSchedule, SubmitPacer
+from batchgen.running.pacing import (
+    Away,
+    Durations,
+    Failures,
+    Lanes,
+    PollPacer,
+    PollSchedule,
+    Rate,
+    SlotClock,
+    SubmitPacer,
+)
 from batchgen.running.poll import Poller
 from batchgen.running.settings import in_words
 from batchgen.running.submit import Submitter
@@ -44,21 +56,12 @@ class Drive:
         self._service = run.service
         self._near = run.near
         self._files: FileHost | None = None
-        now, wall = run.clock.now(), run.clock.wall()
+        now = run.clock.now()
         saved = ledger.meta("pacing") or {}
         self._durations = Durations()
         if learned := ledger.meta("durations"):
             self._durations.restore(learned)
-        self._submit_pacer = SubmitPacer(
-            rate=settings.rate,
-            burst=settings.burst,
-            max_in_flight=settings.max_in_flight,
-            saved=saved.get("submit"),
-            now=now,
-            wall=wall,
-            begun=ledger.read(lambda connection: recent_begins(connection, wall - LONGEST_WINDOW)),
-            rng=rng,
-        )
+        self._submit_pacer = _lanes(run, saved.get("submit"), rng)
         self._poll_pacer = PollPacer(rate=settings.poll_rate, now=now, saved=saved.get("poll"))
         schedule = PollSchedule(self._durations, rng=rng)
         self.poller = Poller(run, self._poll_pacer, schedule, ended=self._task_ended)
@@ -78,7 +81,7 @@ class Drive:
             self.poller.add(task)
 
     def _task_ended(self, task: OpenTask, status: TaskStatus) -> None:
-        self._submit_pacer.ended(self._clock.now())
+        self._submit_pacer.ended(self._clock.now(), task.model)
         self.dispatcher.wake.set()
         if status.state is State.OVERDUE:
             return
@@ -107,7 +110,8 @@ class Drive:
     async def run(self) -> None:
         """All stations until there is nothing to do, or the run is stopped."""
         earlier = self._ledger.read(lambda connection: list(open_tasks(connection)))
-        self._submit_pacer.tasks_in_flight(len(earlier))
+        for model, tasks in Counter(self._submit_pacer.name(task.model) for task in earlier).items():
+            self._submit_pacer.tasks_in_flight(tasks, model)
         if self._options.wait:
             for task in earlier:
                 self.poller.add(task)
@@ -183,6 +187,39 @@ class Drive:
         pacing = {"submit": self._submit_pacer.state(now, wall), "poll": self._poll_pacer.state()}
         with contextlib.suppress(BatchgenError):  # what was learned is a convenience
             await self._ledger.set_meta(pacing=pacing, durations=self._durations.state())
+
+
+def _lanes(run: RunContext, saved: Mapping[str, Any] | None, rng: random.Random) -> Lanes:
+    """The pacers of this run: a told rate first, else what the service documents, else found out."""
+    settings, ledger = run.settings, run.ledger
+    now, wall = run.clock.now(), run.clock.wall()
+    pace = settings.dialect.pace
+    rate = settings.rate or (Rate.parse(pace) if pace else None)
+    by_model = settings.dialect.limits == "model"
+    begun = ledger.read(lambda connection: recent_begins(connection, wall - LONGEST_WINDOW))
+
+    def make(learned: Mapping[str, Any] | None) -> SubmitPacer:
+        return SubmitPacer(
+            rate=rate,
+            burst=settings.burst,
+            max_in_flight=settings.max_in_flight,
+            saved=learned,
+            now=now,
+            wall=wall,
+            begun=() if by_model else begun,
+            rng=rng,
+        )
+
+    earlier = [min(now, instant - (wall - now)) for instant in begun]
+    clock = SlotClock(rate, burst=settings.burst, begun=earlier) if rate and by_model else None
+    return Lanes(
+        make,
+        by_model=by_model,
+        clock=clock,
+        most=settings.max_in_flight,
+        park_after=settings.park_after,
+        saved=saved,
+    )
 
 
 async def drive(run: RunContext, caller: Caller, grace: float, tell: Callable[[str], None]) -> None:

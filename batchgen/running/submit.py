@@ -14,7 +14,7 @@ from batchgen.ledger.attempts import SEND_MARGIN
 from batchgen.ledger.rows import Pending
 from batchgen.running.context import RunContext
 from batchgen.running.outcomes import HALTED, Lessons, refusal
-from batchgen.running.pacing import Lead, SubmitPacer
+from batchgen.running.pacing import Lanes, Lead
 from batchgen.running.state import sleep_or
 from batchgen.service.dialects import Call
 
@@ -41,7 +41,7 @@ class Submitter:
     honour Idempotency-Key, so a doubt may be asked again.
     """
 
-    def __init__(self, run: RunContext, pacer: SubmitPacer, lessons: Lessons) -> None:
+    def __init__(self, run: RunContext, pacer: Lanes, lessons: Lessons) -> None:
         self._ledger, self._api = run.ledger, run.service
         self._board, self._clock = run.board, run.clock
         self._pacer = pacer
@@ -98,7 +98,7 @@ class Submitter:
             self._lessons.no_connection(job, outcome, ticket)
             return job
         if self._idempotent:
-            outcome = await self._ask_again(call, attempt, outcome)
+            outcome = await self._ask_again(job, call, attempt, outcome)
         outcome = self._at_address(outcome)
         if outcome.kind is OutcomeKind.REFUSED:  # before it is written down: no POST begins meanwhile
             self._board.stop(Stop.REFUSED, refusal(outcome, self._key))
@@ -142,7 +142,7 @@ class Submitter:
 
     # -- a service that honours Idempotency-Key ------------------------------------------------------------
 
-    async def _ask_again(self, call: Call, attempt: Attempt, outcome: Outcome) -> Outcome:
+    async def _ask_again(self, job: Pending, call: Call, attempt: Attempt, outcome: Outcome) -> Outcome:
         """The same attempt once more, with the same key and bytes: such a service answers what it did before.
 
         Only where the service is configured to honour the key. `not_after` moves first, durably: until then
@@ -152,9 +152,11 @@ class Submitter:
             if outcome.kind is not OutcomeKind.IN_DOUBT or not self._board.submitting:
                 return outcome
             await sleep_or(self._board.stopped, pause)
-            while (wait := self._pacer.wait(self._clock.now())) and self._board.submitting:
+            while (
+                wait := self._pacer.wait(self._clock.now(), str(job.request["model"]))
+            ) and self._board.submitting:
                 await sleep_or(self._board.stopped, wait)
-            answer = await self._once_more(call, attempt)
+            answer = await self._once_more(job, call, attempt)
             if answer is None:
                 return outcome
             if answer.kind is OutcomeKind.REFUSED:  # says nothing of the first sending
@@ -164,7 +166,7 @@ class Submitter:
                 outcome = answer
         return outcome
 
-    async def _once_more(self, call: Call, attempt: Attempt) -> Outcome | None:
+    async def _once_more(self, job: Pending, call: Call, attempt: Attempt) -> Outcome | None:
         """None: it did not leave. It counts for the pace, like any POST."""
 
         async def extend() -> None:
@@ -174,7 +176,7 @@ class Submitter:
             if not self._board.submitting:
                 raise Halted
 
-        ticket = self._pacer.begin(self._clock.now())
+        ticket = self._pacer.begin(self._clock.now(), str(job.request["model"]))
         try:
             answer = await self._api.submit(call, attempt.idempotency_key, extend)
         except (LedgerWriteError, Halted):

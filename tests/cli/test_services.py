@@ -55,8 +55,10 @@ def manifest(desk: Desk, service: str, *more: str) -> Path:
 
 
 def bought(desk: Desk, service: str, server: Vendor, *more: str) -> dict:
+    name = next((word for word in more if word.endswith(".csv")), "spring.csv")
+    options = [word for word in more if word != name]
     said = desk.give(
-        "run", "spring.csv", "--service", service, "--base-url", server.base_url, "--yes", "--json", *more
+        "run", name, "--service", service, "--base-url", server.base_url, "--yes", "--json", *options
     )  # fmt: skip
     return {"said": said, **(json.loads(said.out) if said.out else {})}
 
@@ -263,3 +265,21 @@ def test_a_folder_belongs_to_one_service(desk: Desk) -> None:
     said = desk.give("run", "spring.csv", "--service", "kie", "--yes", "--out", "o")
     assert said.exit == 2
     assert "--service fal" in said.err
+
+
+# -- pace ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_answers_only_429_leaves_its_rows_for_later_and_lets_the_others_go_on(desk: Desk) -> None:
+    full, free = "bytedance/seedance-2.0/text-to-video", "bytedance/seedance-2.5/text-to-video"
+    jobs = [f"f{n},{full},text-to-video,City {n},5,x" for n in range(3)]
+    desk.write("m.csv", *jobs, *(f"g{n},{free},text-to-video,City {n},5,x" for n in range(3)), header=HEADER)
+    with vendor("fal") as server:
+        server.full = "/" + full
+        ended = bought(desk, "fal", server, "m.csv", "--no-download", "--out", "o", "--park-after", "1s")
+        assert {path for path, _, _ in server.posts if path != server.full} == {"/" + free}
+    assert ended["exit"] == 7, ended["said"].err
+    assert ended["states"] == {"not_submitted": 3, "succeeded": 3}
+    lines = {line["job_id"]: line for line in rows(desk.folder / "o/results.csv")}
+    assert lines["f0"]["error_code"] == "parked"
+    assert full in lines["f0"]["error"]

@@ -25,6 +25,8 @@ class Vendor:
         self.gets: list[tuple[str, dict[str, str]]] = []
         #: What the next POSTs get instead of a task: (status, body).
         self.answers: list[tuple[int, Any]] = []
+        #: A path that is full: it answers 429 to everything.
+        self.full = ""
         self.lock = threading.Lock()
         self.base_url = ""
 
@@ -34,6 +36,8 @@ class Vendor:
             number = len(self.posts)
             if self.answers:
                 return self.answers.pop(0)
+            if path == self.full:
+                return 429, {"detail": "Too many requests"}
         match self.kind:
             case "fal":
                 base = f"{self.base_url}/requests/r{number}"

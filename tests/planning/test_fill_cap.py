@@ -15,7 +15,7 @@ from batchgen.ledger.clock import Clock
 from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.dispatch import Dispatcher
 from batchgen.running.outcomes import Lessons
-from batchgen.running.pacing import Away, Failures, MaxFailures, Rate, SubmitPacer
+from batchgen.running.pacing import Away, Failures, Lanes, MaxFailures, Rate, SubmitPacer
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.running.submit import Submitter
@@ -59,9 +59,10 @@ def submitted(till: Till, service: Service) -> Board:
     now, wall = clock.now(), clock.wall()
     context = RunContext(till.ledger, service, board, Config(post_timeout=9.0), RunOptions(), clock)
     at_once = {"rate": Rate(1000, 1.0), "burst": 50, "max_in_flight": 50}
+    context = RunContext(till.ledger, service, board, Config(post_timeout=9.0), RunOptions(), clock)
 
     async def run() -> None:
-        pacer = SubmitPacer(**at_once, saved=None, now=now, wall=wall, begun=[], rng=rng)
+        pacer = Lanes(lambda _saved: SubmitPacer(**at_once, saved=None, now=now, wall=wall, begun=[], rng=rng))
         away = Away(rng=rng)
         lessons = Lessons(context, pacer, away, Failures(MaxFailures()), lambda _task: None)
         submitter = Submitter(context, pacer, lessons)

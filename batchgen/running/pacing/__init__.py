@@ -9,6 +9,7 @@ hints     Retry-After and RateLimit headers, and the same in words
 finder    an untold rate, found out from what is accepted and what is throttled
 in_flight how many tasks may run at once, told or found out
 lead      how long before its slot a POST is got ready
+lanes     a pacer for each model where limits belong to a model, and models that are parked
 submit    SubmitPacer: when the next POST may begin, and what binds it
 away      a service that does not answer: pause, probe, park
 failures  the circuit breaker of `--max-failures`
@@ -22,10 +23,11 @@ from .away import Away
 from .durations import Durations
 from .failures import Failures, MaxFailures
 from .hints import retry_after
+from .lanes import Lanes
 from .lead import Lead
 from .limits import Limit, limits
 from .polls import PollPacer
-from .rate import Rate
+from .rate import Rate, SlotClock
 from .schedule import PollSchedule
 from .submit import SubmitPacer
 
@@ -33,12 +35,14 @@ __all__ = [
     "Away",
     "Durations",
     "Failures",
+    "Lanes",
     "Lead",
     "Limit",
     "MaxFailures",
     "PollPacer",
     "PollSchedule",
     "Rate",
+    "SlotClock",
     "SubmitPacer",
     "limits",
     "retry_after",

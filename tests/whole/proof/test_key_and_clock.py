@@ -20,7 +20,7 @@ from batchgen.planning.decide import Selection
 from batchgen.planning.walk import take_in
 from batchgen.running.dispatch import Dispatcher
 from batchgen.running.outcomes import Lessons
-from batchgen.running.pacing import Away, Failures, SubmitPacer
+from batchgen.running.pacing import Away, Failures, Lanes, SubmitPacer
 from batchgen.running.state import Board, Clock
 from batchgen.running.submit import Submitter
 from batchgen.service import Api
@@ -99,7 +99,7 @@ def _attempts(out: Path) -> list[dict]:
 async def _submit(ledger: Ledger, base_url: str, key: str, wall) -> None:  # type: ignore[no-untyped-def]
     api = Api(base_url, Secret(key))
     board = Board(clock=Clock(wall=wall))
-    pacer = SubmitPacer(rate=None, max_in_flight=None, now=time.monotonic(), wall=wall())
+    pacer = Lanes(lambda _: SubmitPacer(rate=None, max_in_flight=None, now=time.monotonic(), wall=wall()))
     away = Away(rng=random.Random(1))
     submitter = Submitter(ledger, api, board, pacer, Lessons(board, pacer, away, Failures(), lambda _task: None))
     station = Dispatcher(ledger, api, board, pacer, away, submitter)

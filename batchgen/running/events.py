@@ -6,6 +6,7 @@ The file is a convenience: everything that counts is in the ledger.
 """
 
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from typing import Any, TextIO
 
 from batchgen.files import take_from_others
 from batchgen.ledger.sqlite.history import EVENTS
+
+_log = logging.getLogger("batchgen.run")
+#: Every other event is for those who look closely.
+_LEVELS = {"run": logging.INFO, "end": logging.INFO, "stop": logging.WARNING}
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -39,6 +44,8 @@ class Events:
         event = {"at": round(time.time(), 3), "event": name, "run_id": self._run_id, **kept}
         if self._heard is not None:
             self._heard.append(event)
+        if _log.isEnabledFor(level := _LEVELS.get(name, logging.DEBUG)):
+            _log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in kept.items()))
         if self._file is None:
             return
         try:

@@ -91,7 +91,7 @@ def _clear(path: Path) -> None:
                 left.unlink()
 
 
-def spelled(path: Path | str) -> str:
+def spelled(path: os.PathLike[str] | str) -> str:
     """A file's name as text, whatever bytes it is made of: those that are no UTF-8 as `\\xf6`.
 
     No two names are spelled alike (`named` goes back): where such a code occurs, every backslash is doubled. Other

@@ -1,9 +1,10 @@
 """How fast a manifest is validated, as whole processes: `python benchmarks/validate.py`.
 
-The manifest is made here: a CSV of 9 columns with quoted prompts and web addresses, and the same kind of jobs
-as YAML. Compared, in the same run:
+The manifest is made here: a CSV of 9 columns with quoted prompts and web addresses, the same rows as JSON lines
+(keys that are blank are absent, `options` is an object) and as Parquet (as pandas writes it: one row group, null is
+blank, the duration a whole number), and a smaller one as YAML. Compared, in the same run:
 
-- `batchgen validate --json`: reading, validating, pricing, finding repeated ids, hashing the file;
+- `batchgen validate --json` of each: reading, validating, pricing, finding repeated ids, hashing the file;
 - Node with Ajv and Papa Parse (from npm, into a temporary folder): reading, nesting, validating;
 - Python's csv and jsonschema in a loop, on a sample, carried forward to all rows;
 - pyarrow reading the file and doing nothing with it: the limit.
@@ -14,6 +15,7 @@ Node out.
 """
 
 import argparse
+import csv
 import json
 import os
 import random
@@ -125,6 +127,28 @@ def write_csv(path: Path, rows: int) -> None:
             )
 
 
+def write_objects(path: Path, lines: Path, table: Path) -> None:
+    """The rows of the CSV as JSON lines, and as one row group of Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    batches = []
+    with path.open(encoding="utf-8", newline="") as source, lines.open("w", encoding="utf-8") as target:
+        rows: list[dict[str, object]] = []
+        for cells in csv.DictReader(source):
+            row: dict[str, object] = {k: v for k, v in cells.items() if v and not k.startswith("options.")}
+            row["options"] = {k[8:]: v for k, v in cells.items() if k.startswith("options.")}
+            target.write(json.dumps(row) + "\n")
+            rows.append(
+                {k: v or None for k, v in cells.items()} | {"options.duration": int(cells["options.duration"])}
+            )
+            if len(rows) == 50_000:
+                batches.append(pa.RecordBatch.from_pylist(rows))
+                rows = []
+    whole = pa.Table.from_batches([*batches, *([pa.RecordBatch.from_pylist(rows)] if rows else [])])
+    pq.write_table(whole, table, row_group_size=len(whole))
+
+
 def write_yaml(path: Path, rows: int) -> None:
     rng = random.Random(1)
     with path.open("w", encoding="utf-8") as file:
@@ -181,7 +205,7 @@ def node(folder: Path, path: Path, rows: int, times: int) -> Measured | None:
 
 
 def table(title: str, found: list[Measured], ours: Measured) -> str:
-    columns = "| | rows a second | seconds | processor seconds | memory (MB) | batchgen is |"
+    columns = f"| | rows a second | seconds | processor seconds | memory (MB) | {ours.name} is |"
     lines = [f"### {title}", "", columns, "|---|---:|---:|---:|---:|---:|"]
     for each in found:
         ratio = "" if each is ours else f"{ours.speed / each.speed:.2f} × as fast"
@@ -200,22 +224,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="batchgen-bench-") as name:
         folder = Path(name)
         path, yaml = folder / "manifest.csv", folder / "manifest.yaml"
+        lines, parquet = folder / "manifest.jsonl", folder / "manifest.parquet"
+        jobs = min(rows, 20_000)
         write_csv(path, rows)
-        write_yaml(yaml, rows // 5)
+        write_objects(path, lines, parquet)
+        write_yaml(yaml, jobs)
         python, tool = sys.executable, [sys.executable, "-m", "batchgen", "validate", "--json"]
         sample, yaml_sample = (
             head(path, folder / "sample.csv", 20_001),
             head(yaml, folder / "sample.yaml", 6 + 5 * 10_000),
         )
-        ours = run("batchgen validate", rows, [*tool, str(path)], times)
+        ours = run("batchgen validate, CSV", rows, [*tool, str(path)], times)
         found: list[Measured | None] = [
             ours,
+            run("batchgen validate, Parquet", rows, [*tool, str(parquet)], times),
+            run("batchgen validate, JSON lines", rows, [*tool, str(lines)], times),
             None if given.no_node else node(folder, path, rows, times),
             run("csv + jsonschema, on 20,000 rows", 20_000, [python, "-c", LOOP, str(sample), str(SCHEMA)], 1),
             run("pyarrow, reading alone", rows, [python, "-c", ARROW, str(path)], times),
         ]
-        print(table(f"CSV, {rows:,} rows, {path.stat().st_size / 1e6:.0f} MB", [f for f in found if f], ours))
-        ours = run("batchgen validate", rows // 5, [*tool, str(yaml)], times)
+        sizes = ", ".join(f"{p.suffix[1:]} {p.stat().st_size / 1e6:.0f} MB" for p in (path, parquet, lines))
+        print(table(f"{rows:,} rows ({sizes})", [f for f in found if f], ours))
+        ours = run("batchgen validate", jobs, [*tool, str(yaml)], times)
         found = [
             ours,
             run(
@@ -226,7 +256,7 @@ def main() -> None:
             ),
             run("CSafeLoader alone, on 10,000 jobs", 10_000, [python, "-c", YAML_LOAD, str(yaml_sample)], 1),
         ]
-        print(table(f"YAML, {rows // 5:,} jobs, {yaml.stat().st_size / 1e6:.0f} MB", [f for f in found if f], ours))
+        print(table(f"YAML, {jobs:,} jobs, {yaml.stat().st_size / 1e6:.0f} MB", [f for f in found if f], ours))
         print(json.dumps({"python": sys.version.split()[0], "processors": os.cpu_count()}))
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from batchgen.check.bulk.csv import quick_csv
+from batchgen.check.bulk import bulk_kind, in_bulk
 from batchgen.check.bulk.decide import Bulk, Terms
 from batchgen.check.bulk.hashing import content_hash, text_hash
 from batchgen.check.findings import Duplicates, Findings, Survey
@@ -23,19 +23,19 @@ from batchgen.manifest import (
     Entry,
     Found,
     Manifest,
+    Place,
     ReadOptions,
     Unreadable,
     find_manifests,
     open_manifest,
     pipes,
-    sniff,
 )
 from batchgen.manifest.source import on_disk
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
 
 Knows = Callable[[Row], bool]
-Paths = Sequence[Path | str]
+Paths = Sequence[Place]
 
 
 def survey(
@@ -138,20 +138,13 @@ class _Reading:
         wanted = self._fits(entry, self.options.wanted)
         return judge(entry, manifest, self.prices, self.knows, wanted=wanted)
 
-    def open(self, path: Path | str, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
+    def open(self, path: Place, suspects: Suspects) -> tuple[Manifest, Iterator[Bulk | Entry]]:
         """A manifest and its rows, the sure ones of a CSV file as sums."""
         manifest = open_manifest(path, self.options)
         careful = self.options.select or not self.prices.catalogue.is_gateway
-        if careful or _format(path) != "csv":
+        if careful or not (kind := bulk_kind(path)):
             return manifest, manifest.entries
-        return manifest, quick_csv(path, manifest, Terms(self.options, self.prices, self.by, suspects))
-
-
-def _format(path: Path | str) -> str:
-    try:
-        return sniff(path)
-    except Unreadable:
-        return ""
+        return manifest, in_bulk(kind, path, manifest, Terms(self.options, self.prices, self.by, suspects))
 
 
 def _count(
@@ -259,7 +252,7 @@ class _Digest:
         return together.hexdigest()
 
 
-def _place(path: Path | str) -> Path:
+def _place(path: Place) -> Path:
     """Where the bytes of a manifest are; its own name where there are none to be had."""
     try:
         return on_disk(path)

@@ -5,26 +5,37 @@ a file holds.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 from batchgen.files import spelled
 from batchgen.manifest.entry import Entry, Manifest
 from batchgen.manifest.find import Found, find_manifests
-from batchgen.manifest.source import ReadOptions, Unreadable, sniff
+from batchgen.manifest.source import Place, ReadOptions, Rows, Unreadable, sniff
 
-__all__ = ["Entry", "Found", "Manifest", "ReadOptions", "Unreadable", "find_manifests", "open_manifest", "sniff"]
+__all__ = [
+    "Entry",
+    "Found",
+    "Manifest",
+    "Place",
+    "ReadOptions",
+    "Rows",
+    "Unreadable",
+    "find_manifests",
+    "open_manifest",
+    "sniff",
+]
 
-Reader = Callable[[Path | str, Manifest, ReadOptions], Iterator[Entry]]
+Reader = Callable[[Any, Manifest, ReadOptions], Iterator[Entry]]
 
 
-def open_manifest(path: Path | str, options: ReadOptions) -> Manifest:
+def open_manifest(path: Place, options: ReadOptions) -> Manifest:
     """A manifest whose `entries` are read as they are asked for."""
     manifest = Manifest(spelled(path), iter(()), optional=options.optional)
     manifest.entries = _entries(path, manifest, options)
     return manifest
 
 
-def _entries(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+def _entries(path: Place, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     try:
         yield from _reader(sniff(path))(path, manifest, options)
     except Unreadable as trouble:
@@ -33,6 +44,7 @@ def _entries(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iter
 
 def _reader(kind: str) -> Reader:
     """The reader of a format; its libraries are loaded only when a manifest asks for them."""
+    reader: Reader
     if kind == "csv":
         from batchgen.manifest.csv import read_csv as reader
     elif kind == "yaml":
@@ -43,6 +55,8 @@ def _reader(kind: str) -> Reader:
         from batchgen.manifest.jsonl import read_jsonl as reader
     elif kind == "json":
         from batchgen.manifest.jsonl import read_json as reader
+    elif kind == "rows":
+        from batchgen.manifest.rows import read_rows as reader
     else:
         from batchgen.manifest.parquet import read_parquet as reader
     return reader

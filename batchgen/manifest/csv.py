@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from batchgen.manifest.cells import Cells
 from batchgen.manifest.columns import Header, understand
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.feed import LARGEST_CELL, Feed
 from batchgen.manifest.names import known
-from batchgen.manifest.source import ReadOptions, Unreadable
+from batchgen.manifest.source import Place, ReadOptions, Unreadable
 
 DELIMITERS = ",;\t|"
 csv.field_size_limit(LARGEST_CELL)
@@ -36,7 +35,7 @@ class Record:
 class Sheet:
     """A CSV file from its header on: the separator is found, the rows follow."""
 
-    def __init__(self, path: Path | str, options: ReadOptions, *, titled: bool = False) -> None:
+    def __init__(self, path: Place, options: ReadOptions, *, titled: bool = False) -> None:
         """`titled`: lines that name no column may stand above the header."""
         self.feed = Feed(path, options.encoding)
         opening = self.feed.lines()
@@ -65,7 +64,7 @@ class Sheet:
         return records(self.feed, self.delimiter)
 
 
-def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+def read_csv(path: Place, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The rows of a CSV or TSV file. Unreadable ends it; the header's problems are in `manifest`."""
     sheet = Sheet(path, options, titled=True)
     cells = Cells(manifest, understand_header(sheet.header, manifest, options), quotes=True)
@@ -76,7 +75,7 @@ def read_csv(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iter
             yield cells.entry(number, record.line, record.number, record.cells)
 
 
-def _titles(path: Path | str, options: ReadOptions, line: int) -> int:
+def _titles(path: Place, options: ReadOptions, line: int) -> int:
     """How many lines from physical line `line` on are titles: none where no header is found soon below them."""
     for number, text in enumerate(islice(Feed(path, options.encoding).lines(), line - 1, line + ABOVE)):
         if _names(text, options) > 1:

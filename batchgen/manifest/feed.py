@@ -7,11 +7,10 @@ reader goes on from the cursor. Both readers share the cursor, so they can take 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from batchgen.manifest.source import Unreadable, encoding_trouble, utf8_blocks
+from batchgen.manifest.source import Place, Unreadable, encoding_trouble, utf8_blocks
 
 #: Bytes of one chunk: large enough for whole-column work, small enough to stay in a few caches.
 CHUNK = 4 << 20
@@ -40,7 +39,7 @@ class Chunk:
 class Feed:
     """One pass over a file. `line` counts the lines taken so far, `number` the records of the careful reader."""
 
-    def __init__(self, path: Path | str, encoding: str | None) -> None:
+    def __init__(self, path: Place, encoding: str | None) -> None:
         self._path = path
         self._size = CHUNK
         self._blocks = utf8_blocks(path, encoding, CHUNK)
@@ -53,7 +52,7 @@ class Feed:
         self.number = 0
 
     @classmethod
-    def over(cls, chunk: "Chunk", number: int, path: Path | str) -> "Feed":
+    def over(cls, chunk: "Chunk", number: int, path: Place) -> "Feed":
         """A feed over one chunk, behind `number` spreadsheet rows, for the careful reader."""
         feed = cls.__new__(cls)
         feed._path, feed._size, feed._blocks = path, CHUNK, iter(())
@@ -108,18 +107,21 @@ class Feed:
         self._rest += block
         self._ended = not block
 
-    def chunk(self, delimiter: str) -> Chunk | None:
-        """The next chunk of records; None at the end, or where only the careful reader can go on."""
+    def chunk(self, delimiter: str | None) -> Chunk | None:
+        """The next chunk of records; None at the end, or where only the careful reader can go on.
+
+        Without a delimiter each line is a record, whatever quotes it has.
+        """
         self._rest = b"".join(self._raws[self._at :]) + self._rest
         self._raws, self._at = [], 0
         while len(self._rest) < self._size and not self._ended:
             self._more()
         data = self._rest
-        quotes = _positions(data, _QUOTE) if b'"' in data else None
+        quotes = _positions(data, _QUOTE) if delimiter is not None and b'"' in data else None
         cut = len(data) if self._ended else _last_end(data, quotes)
         if not cut:
             return None
-        if quotes is not None:
+        if quotes is not None and delimiter is not None:
             quotes = quotes[: int(np.searchsorted(quotes, cut))]
             if not _by_the_book(data, quotes, cut, ord(delimiter)):
                 return None

@@ -8,29 +8,29 @@ from batchgen.errors import ManifestError
 from batchgen.files import spelled
 from batchgen.job import Problem
 from batchgen.manifest import packed
-from batchgen.manifest.source import ENDINGS, format_by_name
+from batchgen.manifest.source import ENDINGS, Place, Rows, format_by_name
 
 #: As many files of a folder that are no manifests are named; the others are counted.
 NAMED = 20
 
 
-class Found(list[Path | str]):
+class Found(list[Place]):
     """The manifests that somebody named, and what is to say of the folders among them."""
 
     warnings: tuple[Problem, ...] = ()
 
 
-def find_manifests(arguments: Sequence[str]) -> Found:
+def find_manifests(arguments: Sequence[str | Rows]) -> Found:
     """The manifests that `arguments` name, in order, each once: files as they are, folders as their files by name.
 
-    "-" stays "-". A file that does not exist stays in the list: reading it gives the problem. ManifestError
-    when a folder holds none.
+    "-" stays "-", and rows stay rows. A file that does not exist stays in the list: reading it gives the problem.
+    ManifestError when a folder holds none.
     """
     found = Found()
     for argument in arguments:
         path = Path(argument)
-        if argument == "-":
-            found.append("-")
+        if isinstance(argument, Rows) or argument == "-":
+            found.append(argument)
         elif path.is_dir():
             taken, left = _in_folder(path)
             found.extend(taken)
@@ -40,12 +40,12 @@ def find_manifests(arguments: Sequence[str]) -> Found:
             found.extend(Path(name) for name in sorted(glob.glob(argument)))  # noqa: PTH207 (absolute patterns too)
         else:
             found.append(path)
-    once: dict[str, Path | str] = {}
+    once: dict[str, Place] = {}
     for each in found:
         once.setdefault("-" if each == "-" else str(Path(each).resolve()), each)
     if not found:
         raise ManifestError(
-            f"No manifest was found for {spelled(' '.join(arguments)) or 'this command'}.",
+            f"No manifest was found for {spelled(' '.join(map(str, arguments))) or 'this command'}.",
             code="no_manifests",
             hint=f"Name a file ({ENDINGS}), a folder of them, or - for standard input.",
         )

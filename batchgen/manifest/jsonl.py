@@ -21,10 +21,11 @@ def read_jsonl(path: Path | str, manifest: Manifest, options: ReadOptions) -> It
             number += 1
             if number == 1:
                 refuse_other_json(text, line)
-            yield _entry(objects, number, line, text)
+            yield line_entry(objects, number, line, text)
 
 
-def _entry(objects: Objects, number: int, line: int, text: str) -> Entry:
+def line_entry(objects: Objects, number: int, line: int, text: str) -> Entry:
+    """One line."""
     try:
         found = values.strict_json(text, "bad_json")
     except values.BadValue as bad:

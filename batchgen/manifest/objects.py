@@ -6,6 +6,7 @@ import decimal
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from batchgen.job import Problem, Row, unsettled
@@ -22,14 +23,21 @@ class Objects:
     """Turns dictionaries into entries; what each key means is decided once for each name."""
 
     def __init__(
-        self, manifest: Manifest, own: tuple[str, ...], *, header: Mapping[str, Column] | None = None
+        self,
+        manifest: Manifest,
+        own: tuple[str, ...],
+        *,
+        header: Mapping[str, Column] | None = None,
+        whole: bool = False,
     ) -> None:
+        """`header`: the columns of a table. `whole`: 10.0 is 10, as tables mean it."""
         self._manifest = manifest
         self._own = own
         self._columns: dict[tuple[str, bool], Column] = {}
         for name, column in (header or {}).items():
             self._columns[name, False] = self._columns[name, True] = column
         self._fixed = header is not None
+        self._whole = whole
         self._said: set[str] = set()
 
     def entry(self, number: int, line: int | None, found: Mapping[str, Any]) -> Entry:
@@ -104,6 +112,8 @@ class Objects:
             hint = "Put what differs from row to row under one key, for example own."
             raise Unreadable("too_many_columns", f"The rows have more than {WIDEST:,} different keys.", hint)
         column = (of_results if results else one)(len(self._columns), key, found, self._own)
+        if column.kind == "own" and key not in self._own and near(key):
+            return column  # not remembered: in another row it may be the only name for what is meant
         if column.kind == "key" and key not in (column.key, "job_id"):
             note = f'The key "{key}" is read as "{column.key}".'
             if note not in self._manifest.notes:
@@ -134,7 +144,7 @@ class Objects:
         """A known key or an option. Blank is absent."""
         blank = isinstance(value, str) and words.is_blank(value)
         try:
-            value = plain(value)
+            value = plain(without_fraction(value) if self._whole else value)
             values.refuse_nul(value)
             values.check_json(value, "bad_value")
             if value is None or blank:
@@ -223,7 +233,29 @@ def plain(value: Any) -> Any:
     )
 
 
+def without_fraction(value: Any) -> Any:
+    """The value with whole numbers for those that only look like fractions: 10.0 is 10."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: without_fraction(item) for key, item in value.items()}
+    return [without_fraction(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A value that JSON has no word for, of a row in memory: what it is, and how it reads."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def _kind(value: Any) -> str:
+    if isinstance(value, Foreign):
+        return value.kind
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
         return "a date or time"
     return "binary data" if isinstance(value, bytes) else f"a {type(value).__name__}"
@@ -237,6 +269,8 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, Foreign):
+        return value.text
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,7 +1,6 @@
-"""Parquet, in batches: columns as in a table, values with their own types (lists, structs, numbers)."""
+"""Tables whose columns have types, in record batches: Parquet, and tables in memory that were kept as arrow."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,38 +8,46 @@ import numpy as np
 from batchgen.manifest.columns import understand
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.objects import Objects
-from batchgen.manifest.source import ReadOptions, Unreadable, on_disk
+from batchgen.manifest.source import Place, ReadOptions, Rows, Unreadable, on_disk
 
-BATCH = 10_000
+#: Rows of one batch.
+BATCH = 16_384
 
 
-def read_parquet(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
-    """The rows of a Parquet file. Rows without any value are skipped."""
+def read_parquet(path: Place, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
+    """The rows of a table. Rows without any value are skipped."""
+    batches = record_batches(path)
+    names = next(batches).names
+    header = understand(names, manifest, own=options.own, line=None)
+    columns = dict(zip(unlike(names), header.columns, strict=True))
+    objects = Objects(manifest, options.own, header=columns, whole=True)
     number = 0
-    for names, rows in batches(on_disk(path)):
-        if number == 0 and not manifest.order:
-            header = understand(names, manifest, own=options.own, line=None)
-            columns = dict(zip(unlike(names), header.columns, strict=True))
-            objects = Objects(manifest, options.own, header=columns)
-        for row in rows:
-            if any(value is not None and value != "" for value in row.values()):
+    for batch in batches:
+        for row in rows_of(batch):
+            if is_row(row):
                 number += 1
                 yield objects.entry(number, None, row)
 
 
-def batches(path: Path) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
-    """The column names and the rows of each batch, at least one batch. Unreadable where the file is damaged."""
+def is_row(row: dict[str, Any]) -> bool:
+    """Whether it holds anything."""
+    return any(value is not None and value != "" for value in row.values())
+
+
+def record_batches(path: Place) -> Iterator[Any]:
+    """The schema, then the rows in record batches. Unreadable where the file is damaged, also on the way."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
-            schema = file.schema_arrow
-            names = list(schema.names)
-            keys, native = unlike(names), [_native(field.type) for field in schema]
-            yield names, []
-            for batch in file.iter_batches(batch_size=BATCH):
-                yield names, _rows(batch.rename_columns(keys), native)
+        if isinstance(path, Rows):
+            with pa.memory_map(str(path.file)) as opened, pa.ipc.open_stream(opened) as stream:
+                yield stream.schema
+                yield from stream
+        else:  # opened here: a name that is no UTF-8 would not reach arrow
+            with on_disk(path).open("rb") as opened, pq.ParquetFile(opened) as file:
+                yield file.schema_arrow
+                yield from file.iter_batches(batch_size=BATCH)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Unreadable(
             "bad_parquet", "The file can't be read as Parquet.", f"The reader says: {shown(error)}. Write it again."
@@ -55,11 +62,12 @@ def unlike(names: list[str]) -> list[str]:
     return list(seen)
 
 
-def _rows(batch: Any, native: list[Callable[[Any], Any] | None]) -> list[dict[str, Any]]:
-    """The rows of a batch as Python values."""
-    rows: list[dict[str, Any]] = batch.to_pylist()
-    for name, convert in zip(batch.schema.names, native, strict=True):
-        if convert is not None:
+def rows_of(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a batch as Python values, by the names that `unlike` gives."""
+    names = unlike(batch.schema.names)
+    rows: list[dict[str, Any]] = batch.rename_columns(names).to_pylist()
+    for name, field in zip(names, batch.schema, strict=True):
+        if (convert := _native(field.type)) is not None:
             for row in rows:
                 row[name] = convert(row[name])
     return rows

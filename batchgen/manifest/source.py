@@ -45,6 +45,27 @@ class ReadOptions:
     optional: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Rows:
+    """Rows that a program handed over, kept in a file as long as this is: it goes wherever a manifest's path goes.
+
+    `kind` is how they are kept: "rows" (JSON lines) or "arrow".
+    """
+
+    file: Path
+    kind: str
+
+    def __str__(self) -> str:
+        return "rows"
+
+    def __fspath__(self) -> str:
+        return str(self.file)
+
+
+#: Where a manifest is: a file, "-" for standard input, or rows.
+Place = Path | str | Rows
+
+
 class Unreadable(Exception):
     """A manifest that can't be read any further: carries the problem, which becomes data at the reader's door."""
 
@@ -70,8 +91,10 @@ def _spool_stdin() -> Path:
     return pipes.keep_stdin()
 
 
-def on_disk(path: Path | str) -> Path:
+def on_disk(path: Place) -> Path:
     """Where the bytes of a manifest are: the file itself, or what came through a pipe. Unreadable for a device."""
+    if isinstance(path, Rows):
+        return path.file
     if str(path) == "-":
         return _spool_stdin()
     try:
@@ -89,7 +112,7 @@ def refuse_pipes(path: Path) -> None:
         raise Unreadable("not_a_file", f'"{spelled(path)}" is a {kind}, not a file.', "Write its rows into a file.")
 
 
-def open_bytes(path: Path | str) -> IO[bytes]:
+def open_bytes(path: Place) -> IO[bytes]:
     """The file's bytes, unpacked. Unreadable when it is missing, a folder or not ours to read."""
     place = on_disk(path)
     try:
@@ -125,8 +148,10 @@ def read_block(stream: IO[bytes], size: int) -> bytes:
         raise Unreadable("unreadable", f"Reading stopped: {getattr(error, 'strerror', None) or error}.") from None
 
 
-def sniff(path: Path | str) -> str:
+def sniff(path: Place) -> str:
     """The format of a file by its name, else by its first bytes. Unreadable for what is no manifest at all."""
+    if isinstance(path, Rows):
+        return path.kind
     stated = format_by_name(Path(path).name)
     with open_bytes(path) as stream:
         head = read_block(stream, 4096)
@@ -174,7 +199,7 @@ _BOMS = (
 )  # fmt: skip
 
 
-def utf8_blocks(path: Path | str, encoding: str | None, size: int = 1 << 20) -> Iterator[bytes]:
+def utf8_blocks(path: Place, encoding: str | None, size: int = 1 << 20) -> Iterator[bytes]:
     """The text of a file as UTF-8 blocks without a byte order mark. A BOM wins over `encoding`.
 
     Blocks of a file that is UTF-8 already are passed through unchecked: whoever decodes them finds what is
@@ -217,7 +242,7 @@ def _codec(name: str) -> str:
     return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(info.name, info.name)
 
 
-def encoding_trouble(path: Path | str, encoding: str | None = None) -> Unreadable:
+def encoding_trouble(path: Place, encoding: str | None = None) -> Unreadable:
     """Which line is not in the encoding that was expected, and how it would read as Windows text (cp1252)."""
     name = "utf-8" if encoding is None else _codec(encoding)
     decoder = codecs.getincrementaldecoder(name)("strict")
@@ -251,7 +276,7 @@ def _spoken(encoding: str) -> str:
 class Utf8Stream(io.RawIOBase):
     """`utf8_blocks` as a stream with `read`, for parsers that want one."""
 
-    def __init__(self, path: Path | str, encoding: str | None, size: int = 1 << 18) -> None:
+    def __init__(self, path: Place, encoding: str | None, size: int = 1 << 18) -> None:
         self._blocks = utf8_blocks(path, encoding, size)
         self._rest = b""
 
@@ -266,7 +291,7 @@ class Utf8Stream(io.RawIOBase):
         return len(taken)
 
 
-def size_of(path: Path | str) -> int:
+def size_of(path: Place) -> int:
     """Bytes on disk; 0 when that can't be told."""
     try:
         return os.stat(on_disk(path)).st_size  # noqa: PTH116 (one call, also for the spool)

@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -213,9 +212,10 @@ def _object_row(found: Mapping[str, Any], names: Mapping[str, str], row: Row, us
 def _objects(path: Path, options: ReadOptions, kind: str) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
     """The objects of a JSONL, JSON or Parquet file, each with its line where it has one."""
     if kind == "parquet":
-        from batchgen.manifest.parquet import batches
+        from batchgen.manifest.parquet import record_batches, rows_of
 
-        rows = chain.from_iterable(part for _, part in batches(on_disk(path)))
-        yield from ((None, row) for row in rows)
+        batches = record_batches(path)
+        next(batches)
+        yield from ((None, row) for batch in batches for row in rows_of(batch))
         return
     yield from read_objects(path, options, kind)

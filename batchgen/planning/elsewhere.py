@@ -13,6 +13,7 @@ from typing import Any
 from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.beside import Beside
 from batchgen.ledger.sqlite.store import meta_value, set_meta_value
+from batchgen.manifest import Place
 
 #: The folders of the manifests that an OUT was used with, relative to OUT: a project that moves goes on.
 _FOLDERS = "manifest_folders"
@@ -52,7 +53,7 @@ class Elsewhere:
         return said
 
 
-def another_folder(connection: Any, out: Path, paths: Sequence[Path | str]) -> str:
+def another_folder(connection: Any, out: Path, paths: Sequence[Place]) -> str:
     """The folder of the manifests that this OUT was used with, if none of these lies there; "" where it is ours.
 
     An OUT of an earlier version names no folder, and is nobody else's; nor is what lies in OUT itself.
@@ -64,14 +65,14 @@ def another_folder(connection: Any, out: Path, paths: Sequence[Path | str]) -> s
     return str(known[0])
 
 
-def remember_folders(connection: Any, out: Path, paths: Sequence[Path | str]) -> None:
+def remember_folders(connection: Any, out: Path, paths: Sequence[Place]) -> None:
     """Note down where the manifests of this OUT lie."""
     known = meta_value(connection, _FOLDERS) or []
     if new := [folder for folder in _folders(out, paths) if folder not in known]:
         set_meta_value(connection, _FOLDERS, [*known, *new])
 
 
-def _folders(out: Path, paths: Sequence[Path | str]) -> list[str]:
+def _folders(out: Path, paths: Sequence[Place]) -> list[str]:
     """The folders of manifests that are files, relative to OUT; OUT itself (a results.csv) does not count."""
     here = os.path.realpath(out)
     found = []

@@ -21,6 +21,7 @@ from batchgen.ledger.decisions import note
 from batchgen.ledger.sqlite.beside import LedgersBeside
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
 from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value, unit_of
+from batchgen.manifest import Place
 from batchgen.planning import enter, walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
 from batchgen.planning.elsewhere import Elsewhere, another_folder, remember_folders
@@ -111,7 +112,7 @@ class Preview:
 
 
 def look_ahead(
-    paths: Sequence[Path | str], out: Path, service: str, prices: PriceTable, cap: Cap, options: PlanOptions
+    paths: Sequence[Place], out: Path, service: str, prices: PriceTable, cap: Cap, options: PlanOptions
 ) -> Preview:
     """Read and check everything, and work out the plan; opens no connection and writes nothing."""
     told = tasks_told(out)
@@ -253,7 +254,7 @@ def over_cap(preview: Preview) -> OverCap:
 
 def take_in(
     ledger: Ledger,
-    paths: Sequence[Path | str],
+    paths: Sequence[Place],
     preview: Preview,
     prices: PriceTable,
     cap: Cap,
@@ -282,7 +283,7 @@ def take_in(
 def _spooled(
     ledger: Ledger,
     spool: Spool,
-    paths: Sequence[Path | str],
+    paths: Sequence[Place],
     preview: Preview,
     prices: PriceTable,
     options: PlanOptions,

@@ -7,6 +7,7 @@ from pathlib import Path
 from batchgen.check.catalogue import GATEWAY
 from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.store import ledger_path
+from batchgen.manifest import Place
 from batchgen.manifest.packed import without_ending
 from batchgen.running.environment import OUT_VARIABLE
 
@@ -15,7 +16,7 @@ OUTPUTS = "outputs"
 
 def out_for(
     arguments: Sequence[str],
-    paths: Sequence[Path | str],
+    paths: Sequence[Place],
     given: Path | None,
     *,
     service: str = GATEWAY,

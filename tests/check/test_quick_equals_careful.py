@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from batchgen.check import bulk
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, Survey, jobs, survey
 from batchgen.job import InvalidRow, Job
@@ -147,6 +148,7 @@ def test_both_ways_give_the_same_survey(folder: Path, data: bytes, chunk: int, b
     path = folder / "sheet.csv"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "SMALL", 0)
         patch.setattr(feed, "CHUNK", chunk)
         quick = survey([path], ReadOptions(), PRICES, by=by, knows=lambda row: row.task_id != "t1")
         careful = survey([path], CAREFUL, PRICES, by=by, knows=lambda row: row.task_id != "t1")

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.check.bulk.csv import quick_csv
-from batchgen.check.bulk.decide import Bulk, Terms
-from batchgen.check.identity import Suspects
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, find_manifests, jobs, survey
 from batchgen.errors import ManifestError
-from batchgen.manifest import open_manifest, source
+from batchgen.manifest import source
 
 ROW = "kie,m,text-to-video,A cat\n"
 SHEET = "provider,model,scene,prompt\n" + ROW
@@ -118,23 +115,6 @@ def test_several_manifests_add_up(tmp_path: Path) -> None:
     found = survey([tmp_path / name for name in ("a.csv", "b.csv", "c.csv")], ReadOptions(), PriceTable.load())
     problems = [(Path(problem.manifest).name, problem.code) for problem in found.problems]
     assert problems == [("b.csv", "missing_prompt"), ("c.csv", "empty_file")]
-
-
-def test_plain_rows_never_take_the_careful_path(tmp_path: Path) -> None:
-    """Or the quick pass would be quick for nothing."""
-    sheet = tmp_path / "m.csv"
-    lines = [
-        f'r{n},kie,m,image-to-video,"Eine Katze, grün {n}",https://a.example/{n}.png?w=2,5,16:9,x'
-        for n in range(500)
-    ]
-    sheet.write_text(
-        "id,provider,model,scene,prompt,image_input,options.duration,options.aspect_ratio,own\n" + "\n".join(lines)
-    )
-    opened = open_manifest(sheet, ReadOptions())
-    found = list(quick_csv(sheet, opened, Terms(ReadOptions(), PriceTable.load(), None, Suspects())))
-    assert not opened.problems
-    assert all(isinstance(each, Bulk) for each in found)
-    assert sum(each.rows for each in found if isinstance(each, Bulk)) == 500
 
 
 def test_validating_loads_neither_pandas_nor_the_network() -> None:

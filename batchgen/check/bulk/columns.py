@@ -1,11 +1,5 @@
-"""Columns of text as numpy sees them, and what is certainly plain in them: the pieces of `gate`.
+"""Columns as numpy sees them: texts as offsets and bytes, numbers and yes/no as arrow arrays."""
 
-Each `plain_*` function gives True only for cells that the careful path would take without a word. Patterns
-are RE2's, in which every one of them is linear.
-"""
-
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,45 +9,51 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchgen.check import made, oddities, rules
-from batchgen.check.bulk.hashing import column_hashes
-from batchgen.manifest.words import UNSEEN
+from batchgen.check.bulk.hashing import column_hashes, number_hashes
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
+#: An index for each row, and the different values.
+Choices = tuple[Numbers, list[Any]]
 
 
-def _any(names: Iterable[str]) -> str:
-    return "|".join(map(re.escape, names))
+def flags_of(array: pa.Array) -> Flags:
+    """A boolean array without nulls for numpy; arrow's own to_numpy would load pandas, for a third of a second."""
+    bits = np.unpackbits(np.frombuffer(array.buffers()[1], dtype=np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
 
-_HOST = r"^https://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,24}(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~%+=@.-]*)*"
-_QUERY = r"(?:\?[A-Za-z0-9._~/%&=+:@-]*)?$"
-#: A plain address of a file whose ending fits, or that has none.
-_ADDRESS = {
-    key: f"{_HOST}(?:/[A-Za-z0-9_~%+=@-]*|(?i:{_any(endings)})){_QUERY}"
-    for key, endings in (("image_input", rules.PICTURES), ("video_input", rules.VIDEOS))
-}
-#: Hosts that a warning may be about.
-_ODD_HOST = rf"^https://(?:(?:[a-z0-9-]+\.)*(?:{_any(rules.PAGES)})|[^/?:]*(?:{_any(rules.INSIDE)}))(?:[:/?]|$)"
+def there(array: pa.Array) -> Flags:
+    """Which values are not null."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
+    if array.null_count == len(array):
+        return np.zeros(len(array), dtype=np.bool_)
+    return flags_of(array.is_valid())
 
 
 @dataclass(frozen=True)
 class Texts:
-    """One column of a chunk: text i is `data[offsets[i]:offsets[i + 1]]`."""
+    """A column of text: text i is `data[offsets[i]:offsets[i + 1]]`; null is empty."""
 
     array: Any
     offsets: npt.NDArray[np.int32]
-    data: Bytes
+    data: npt.NDArray[np.uint8]
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> "Texts":
-        array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    def of(cls, array: pa.Array) -> "Texts":
+        """From an array of string (UTF-8, checked), or of binary that is all ASCII."""
+        if array.null_count:
+            array = array.fill_null("")
         _, offsets, data = array.buffers()
         places = np.frombuffer(offsets, dtype=np.int32)[array.offset : array.offset + len(array) + 1]
         content = np.frombuffer(data, dtype=np.uint8) if data is not None else np.empty(0, dtype=np.uint8)
         return cls(array, places, content[: int(places[-1])])
+
+    @classmethod
+    def empty(cls, rows: int) -> "Texts":
+        """As many blank cells."""
+        return cls.of(pa.repeat(pa.scalar("", pa.string()), rows))
 
     @cached_property
     def sizes(self) -> Numbers:
@@ -61,104 +61,93 @@ class Texts:
         return np.diff(self.offsets).astype(np.int64)
 
     @cached_property
+    def filled(self) -> Flags:
+        return self.sizes > 0
+
+    @cached_property
     def first(self) -> npt.NDArray[np.int16]:
         """The first byte of each text, -1 for an empty one."""
         found = np.full(len(self.sizes), -1, dtype=np.int16)
-        filled = self.sizes > 0
-        found[filled] = self.data[self.offsets[:-1][filled]]
+        found[self.filled] = self.data[self.offsets[:-1][self.filled]]
         return found
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return self.data[int(self.offsets[0]) :].tobytes()
+
+    def holds(self, mark: str) -> bool:
+        """Whether some text has these characters: a quick look that saves slow ones."""
+        return mark.encode("utf-8") in self._bytes
 
     def hashes(self, column: str) -> Numbers:
         """The hash of each text in `column`, 0 for an empty one (unless the column has no name)."""
         found = column_hashes(self.data, self.offsets, column)
         if column:
-            found[self.sizes == 0] = 0
+            found[~self.filled] = 0
         return found
 
-    def dictionary(self) -> tuple[Numbers, list[str]]:
-        """An index for each row, and the different texts."""
-        encoded = self.array.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
-        texts = [word.decode("ascii") if isinstance(word, bytes) else word for word in words]
-        indexes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(encoded))
-        return indexes.astype(np.int64), texts
+    def choices(self, most: int) -> Choices | None:
+        """The different texts; None for more than `most`."""
+        found = _choices(self.array, most)
+        if found is None:
+            return None
+        return found[0], [text.decode("ascii") if isinstance(text, bytes) else text for text in found[1]]
 
     def matches(self, pattern: str) -> Flags:
-        """Which texts have a match of an RE2 pattern."""
-        found = pc.match_substring_regex(self.array, pattern)
-        bits = np.frombuffer(
-            found.buffers()[1], dtype=np.uint8
-        )  # to_numpy would load pandas, for a third of a second
-        flags: Flags = np.unpackbits(bits, count=len(found), bitorder="little").view(np.bool_)
-        return flags
+        """Which texts have a match of an RE2 pattern, in which every pattern is linear."""
+        return flags_of(pc.match_substring_regex(self.array, pattern))
 
     @property
     def is_text(self) -> bool:
-        """Whether it is text (UTF-8, checked); else it is bytes that are all ASCII."""
+        """Whether it is text; else it is bytes that are all ASCII."""
         return bool(pa.types.is_string(self.array.type))
 
 
-def plain_prompts(texts: Texts, limits: Numbers, data: bytes) -> Flags:
-    """Prompts that are there, within the model's limit, without braces or anything odd in them; or blank."""
-    good = (texts.sizes <= limits) & plain_texts(texts)
-    if rules.BRACES.encode() in data:
-        good &= ~texts.matches(re.escape(rules.BRACES))
-    return good
+@dataclass(frozen=True)
+class Typed:
+    """A column of numbers, or of yes and no; null and NaN are blank."""
+
+    array: Any
+
+    @cached_property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """As float64, NaN where it is blank."""
+        whole = self.array.cast(pa.float64(), safe=False).fill_null(float("nan"))
+        return np.frombuffer(whole.buffers()[1], dtype=np.float64)[whole.offset : whole.offset + len(whole)]
+
+    @cached_property
+    def filled(self) -> Flags:
+        return ~np.isnan(self.numbers)
+
+    def hashes(self, column: str) -> Numbers:
+        """The hash of each number, 0 for a blank one."""
+        found = number_hashes(self.numbers, f"{column}:number")
+        found[~self.filled] = 0
+        return found
+
+    def choices(self, most: int) -> Choices | None:
+        """The different values, None for a blank; None in all for more than `most`."""
+        return _choices(self.array, most)
 
 
-def not_commented(texts: Texts) -> Flags:
-    """Texts that do not start with the mark of a comment."""
-    if b"#" not in texts.data.tobytes() and b"//" not in texts.data.tobytes():
-        return np.ones(len(texts.sizes), dtype=np.bool_)
-    start = UNSEEN if texts.is_text else r"\x00-\x20\x7f"
-    return ~texts.matches(rf"^[{start}]*(?:#|//)")
+def _choices(array: pa.Array, most: int) -> Choices | None:
+    encoded = array.dictionary_encode(null_encoding="encode")
+    if len(encoded.dictionary) > most:
+        return None
+    indices = encoded.indices
+    indexes = np.frombuffer(indices.buffers()[1], dtype=np.int32)[indices.offset : indices.offset + len(array)]
+    return indexes.astype(np.int64), encoded.dictionary.to_pylist()
 
 
-def plain_counts(texts: Texts) -> Flags:
-    """The numbers of rows that pandas writes into a column without a name; or empty."""
-    counts: Flags = texts.matches(r"^[0-9]{0,18}$")
-    return counts
+@dataclass(slots=True)
+class Part:
+    """Rows of a table by their columns: what is seen of each, by its index, and rows that only care can read."""
 
+    rows: int
+    columns: dict[int, Texts | Typed]
+    doubtful: Flags
 
-def not_made(texts: Texts) -> Flags:
-    """Texts that certainly do not say that a video is made already."""
-    plain: Flags = (texts.sizes == 0) | ~texts.matches(made.SAYS_MADE)
-    return plain
-
-
-def plain_texts(texts: Texts) -> Flags:
-    """Texts that nothing is to say of; or empty."""
-    plain: Flags = (texts.sizes == 0) | ~texts.matches(oddities.ODD if texts.is_text else oddities.ODD_ASCII)
-    return plain
-
-
-def plain_addresses(texts: Texts, key: str, data: bytes) -> Flags:
-    """Cells with exactly one plain address; or empty."""
-    empty: Flags = texts.sizes == 0
-    if empty.all():
-        return empty
-    good: Flags = texts.matches(_ADDRESS[key]) & (texts.sizes <= 8000) & ~texts.matches(_ODD_HOST)
-    if b"?" in data:
-        good &= ~texts.matches("(?i)" + rules.SIGNED)
-    return empty | good
-
-
-def plain_ids(texts: Texts) -> Flags:
-    """Ids of visible ASCII characters with single words or blanks inside, no blanks outside."""
-    good = texts.sizes <= 200
-    if len(texts.data) and not (int(texts.data.min()) > 0x20 and int(texts.data.max()) < 0x7F):
-        good &= texts.matches(r"^[!-~](?:[ -~]*[!-~])?$")
-    return good & ~texts.matches(oddities.ODD_NAME)
-
-
-def made_ids(texts: Texts) -> Flags:
-    """Ids that look like a fingerprint, perhaps with a number behind it."""
-    if int(texts.sizes.max(initial=0)) < 16:
-        return np.zeros(len(texts.sizes), dtype=np.bool_)
-    return texts.matches(r"^[0-9a-f]{16}(?:-[0-9]+)?$")
-
-
-def plain_integers(texts: Texts) -> Flags:
-    """Whole numbers in JSON's own spelling; or empty."""
-    empty: Flags = texts.sizes == 0
-    return empty | texts.matches(r"^(?:0|-?[1-9][0-9]{0,17})$")
+    def texts(self, index: int) -> Texts | None:
+        """A column of text."""
+        found = self.columns.get(index)
+        return found if isinstance(found, Texts) else None

@@ -1,9 +1,10 @@
-"""Quick 64-bit hashes of texts, the same for one text in Python and for a whole column in numpy.
+"""Quick 64-bit hashes of texts and numbers, the same for one value in Python and for a whole column in numpy.
 
-Only a sieve: equal texts have equal hashes, and texts that share one are compared in full elsewhere. Eight
+Only a sieve: equal values have equal hashes, and values that share one are compared in full elsewhere. Eight
 bytes at a time: h = (h ^ word) * ODD; h ^= h >> 29, from a start that depends on the length and the column.
 """
 
+import struct
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,20 @@ _MASKS = np.array([(1 << (8 * count)) - 1 for count in range(8)], dtype=np.uint6
 
 def text_hash(text: str, column: str = "") -> int:
     """The hash of one text in a column, as a signed 64-bit number."""
-    data = text.encode("utf-8", "surrogatepass")
+    return _hash(text.encode("utf-8", "surrogatepass"), column)
+
+
+def _hash(data: bytes, column: str) -> int:
     found = (len(data) * _LENGTH & _ALL) ^ _start(column)
     for at in range(0, len(data), 8):
         found = (found ^ int.from_bytes(data[at : at + 8], "little")) * _ODD & _ALL
         found ^= found >> 29
-    return found - (1 << 64) if found >> 63 else found
+    return _signed(found)
+
+
+def _signed(number: int) -> int:
+    number &= _ALL
+    return number - (1 << 64) if number >> 63 else number
 
 
 def column_hashes(data: np.ndarray, offsets: np.ndarray, column: str = "") -> np.ndarray:
@@ -51,6 +60,12 @@ def column_hashes(data: np.ndarray, offsets: np.ndarray, column: str = "") -> np
     return found.view(np.int64)
 
 
+def number_hashes(numbers: np.ndarray, column: str) -> np.ndarray:
+    """The hashes of a column of float64: a number is hashed by its eight bytes, 7 like 7.0."""
+    data = (numbers + 0.0).astype("<f8").view(np.uint8)  # + 0.0: there is one zero
+    return column_hashes(data, np.arange(len(numbers) + 1) * 8, column)
+
+
 def _start(column: str) -> int:
     return zlib.crc32(column.encode("utf-8", "surrogatepass")) * _LENGTH & _ALL if column else 0
 
@@ -65,11 +80,12 @@ def content_hash(request: Mapping[str, Any]) -> int:
             total += text_hash("\n".join(map(str, value)), key)
         else:
             total += text_hash(str(value), key)
-    total &= _ALL
-    return total - (1 << 64) if total >> 63 else total
+    return _signed(total)
 
 
 def _option(name: str, value: Any) -> int:
     if isinstance(value, str):
         return text_hash(value, f"options.{name}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _hash(struct.pack("<d", float(value) + 0.0), f"options.{name}:number")
     return text_hash(canonical_json(value).decode("utf-8", "surrogatepass"), f"options.{name}:json")

@@ -169,7 +169,7 @@ class InvalidRow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger has of a job."""
+    """What the ledger has of a job. `row_fingerprint`: the row's own content, where a mark replaced its words."""
 
     job_no: int
     job_id: str
@@ -179,6 +179,11 @@ class Known:
     price: int
     error_code: str = ""
     error: str = ""
+    row_fingerprint: str | None = None
+
+    def is_content(self, fingerprint: str) -> bool:
+        """Whether a row with this content is this job as it is."""
+        return fingerprint in (self.fingerprint, self.row_fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +330,7 @@ RESULT_COLUMNS = (
     "job_id", "manifest", "row", "state", "task_id", "video_url", "video_urls", "video_path", "scene",
     "provider", "model", "estimated_credits", "charged_credits", "refunded_credits", "attempts",
     "submitted_at", "finished_at", "expires_at", "error_code", "error",
+    "review", "review_note", "width", "height", "duration_s", "has_audio", "sha256",
 )  # fmt: skip
 
 

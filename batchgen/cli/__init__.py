@@ -25,6 +25,8 @@ COMMANDS = {
     "status": ("batchgen.cli.ledger", "Show counts, credits, doubts, and what to do next."),
     "resolve": ("batchgen.cli.ledger", "Settle jobs in doubt; give up tasks that never end."),
     "retry": ("batchgen.cli.ledger", "Buy again what ended without a video; shows the price first."),
+    "review": ("batchgen.cli.ledger", "Take accept and reject marks from the page into the ledger."),
+    "share": ("batchgen.cli.ledger", "Write a folder with page and videos to send to a client."),
     "collect": ("batchgen.cli.ledger", "Poll and download what was submitted; can never submit."),
     "report": ("batchgen.cli.ledger", "Write report.html again."),
     "export": ("batchgen.cli.ledger", "Export the results in another format."),

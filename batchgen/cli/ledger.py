@@ -110,7 +110,10 @@ def _confirm(question: str) -> bool:
     "file",
     type=shared.FileName(path_type=Path),
     metavar="FILE.csv",
-    help="Jobs marked `reject` on the report page.",
+    help="Videos marked `reject` in a file of marks.",
+)
+@click.option(
+    "--review", type=click.Choice(["reject"]), help="Videos marked `reject`, with new words where a mark has them."
 )
 @click.option("--buy-again", is_flag=True, help="Also jobs that were paid for: lost, given up, or succeeded.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
@@ -142,7 +145,12 @@ def retry_command(out: Path, **flags: Any) -> int:
     config = shared.config_of(flags).at(bought_at(resolve.service_of(out))[0])
     prices, cap, unit = config.table(), config.cap, config.unit
     wanted = retry.Wanted(
-        flags["states"], flags["codes"], flags["jobs"], file=flags["file"], buy_again=flags["buy_again"]
+        flags["states"],
+        flags["codes"],
+        flags["jobs"],
+        file=flags["file"],
+        buy_again=flags["buy_again"],
+        review=flags["review"],
     )
     choice = retry.to_retry(out, wanted, prices)
     for sentence in retry.choice_lines(choice, unit):
@@ -167,6 +175,52 @@ def retry_command(out: Path, **flags: Any) -> int:
     with signals:
         ended = flow.resume(out, config, options, retry.retry_change(choice.jobs, cap, prices))
     return end(ended, as_json=flags["as_json"])
+
+
+@click.command("review", no_args_is_help=True)
+@shared.out_argument
+@click.argument("file", type=shared.FileName(path_type=Path), metavar="FILE")
+def review_command(out: Path, file: Path) -> int:
+    """Take marks on videos (from the page's Download marks) into the ledger: all of them, or none.
+
+    FILE has the header job_id,task_id,mark,note, and maybe prompt. A mark counts for the video that was judged.
+    """  # fmt: skip
+    from batchgen.running.review import review, review_lines
+
+    for line in review_lines(review(out, file), out):
+        click.echo(line)
+    return int(Exit.OK)
+
+
+@click.command("share", no_args_is_help=True)
+@shared.out_argument
+@click.option(
+    "--to", "target", type=shared.FileName(path_type=Path), metavar="PATH", help="Where to (default: OUT/share)."
+)
+@click.option("--zip", "zip_", is_flag=True, help="One .zip file instead of a folder.")
+@click.option("--title", metavar="TEXT", help="What stands above the films (default: nothing but Films).")
+@click.option("--only", type=click.Choice(["accept"]), help="Only the videos that are marked so.")
+@click.option("--notes", is_flag=True, help="Also the notes of the marks.")
+@click.option("--with", "with_", multiple=True, metavar="COLUMN", help="Also this column of yours; repeatable.")
+def share_command(out: Path, **flags: Any) -> int:
+    """Write a folder to send to a client: the page and the videos, without money, models, services or failures.
+
+    It opens no connection. Videos marked `reject` stay here.
+    """  # fmt: skip
+    from batchgen.running.share import share, share_lines
+
+    shared_ = share(
+        out,
+        to=flags["target"],
+        zipped=flags["zip_"],
+        title=flags["title"],
+        only=flags["only"],
+        notes=flags["notes"],
+        columns=flags["with_"],
+    )
+    for line in share_lines(shared_):
+        click.echo(line)
+    return int(Exit.OK)
 
 
 @click.command("collect", no_args_is_help=True)

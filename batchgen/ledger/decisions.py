@@ -9,7 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchgen.errors import UsageError
-from batchgen.job import ENDED_WITHOUT_VIDEO, GIVEN_UP, NO_OUTPUT, PAID_ENDS, PAID_LOST, WAITING, State
+from batchgen.job import (
+    ENDED_WITHOUT_VIDEO,
+    GIVEN_UP,
+    NO_OUTPUT,
+    PAID_ENDS,
+    PAID_LOST,
+    WAITING,
+    State,
+    fingerprint,
+    request_body,
+)
 from batchgen.ledger import purchases, rows, tasks
 from batchgen.ledger.account import settle
 from batchgen.ledger.sqlite.store import meta_value, set_meta_value
@@ -150,7 +160,10 @@ def give_up(connection: sa.Connection, job_id: str, by: Person) -> None:
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """A job that ended without a video (or has one, when asked for by name): may be bought again, at `price`."""
+    """A job that ended without a video (or has one, when asked for by name): may be bought again, at `price`.
+
+    `new_prompt` is what a person's mark gives in place of its words.
+    """
 
     job_no: int
     job_id: str
@@ -164,6 +177,12 @@ class EndedJob:
     model: str
     scene: str
     request: Mapping[str, Any]
+    new_prompt: str = ""
+
+    @property
+    def words(self) -> str:
+        """The prompt, "" without one."""
+        return str(self.request.get("prompt") or "")
 
     @property
     def paid(self) -> bool:
@@ -212,7 +231,7 @@ def ended_jobs(
             json.loads(one.request),
         )
         for one in connection.execute(query.order_by(job.c.position))
-    ]  # fmt: skip
+    ]
 
 
 def buy_again(connection: sa.Connection, chosen: Sequence[EndedJob], by: Person) -> None:
@@ -237,11 +256,29 @@ def buy_again(connection: sa.Connection, chosen: Sequence[EndedJob], by: Person)
                 selected=1,
                 error_code="",
                 error="",
+                **_reworded(connection, one),
             )
         ).rowcount
         if changed != 1:
             raise UsageError(f"Job {one.job_id} changed meanwhile; nothing was bought.", code="changed")
         note(connection, by, "buy again: retry", one.job_id, purchase_no=one.purchase_no + 1, was=one.state)
+
+
+def _reworded(connection: sa.Connection, one: EndedJob) -> dict[str, Any]:
+    """New words for a job that is bought again: its row may keep the old ones."""
+    if not one.new_prompt:
+        return {}
+    query = sa.select(job.c.request, job.c.row_fingerprint).where(job.c.job_no == one.job_no)
+    request, row_fingerprint = connection.execute(query).one()
+    changed = {**json.loads(request), "prompt": one.new_prompt}
+    content, of_row = fingerprint(changed), row_fingerprint or one.fingerprint
+    is_row = content == of_row
+    return {
+        "request": request_body(changed).decode(),
+        "fingerprint": content,
+        "replaced_prompt": None if is_row else one.new_prompt,
+        "row_fingerprint": None if is_row else of_row,
+    }
 
 
 def note(connection: sa.Connection, by: Person, what: str, job_id: str = "", **detail: Any) -> None:

@@ -3,7 +3,8 @@
 A purchase that a job leaves keeps, in its attempt, what the job said of it (`code`, `message`).
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -76,3 +77,28 @@ def task_of_job() -> sa.ScalarSelect[int]:
         .correlate(job)
         .scalar_subquery()
     )
+
+
+def words(connection: sa.Connection, task_nos: Collection[int]) -> dict[int, str]:
+    """The prompt that each of these tasks was bought with, as far as the body that was sent says it."""
+    if not task_nos:
+        return {}
+    query = sa.select(attempt.c.attempt_id, attempt.c.body).where(attempt.c.attempt_id.in_(task_nos))
+    return {number: prompt_in(body) for number, body in connection.execute(query)}
+
+
+def prompt_in(body: bytes) -> str:
+    """The prompt in the body of a POST: each service has a place of its own for it."""
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(sent, dict):
+        return ""
+    inner = sent.get("input")
+    for place in (sent, inner if isinstance(inner, dict) else {}):
+        if isinstance(place.get("prompt"), str):
+            return str(place["prompt"])
+    parts = sent.get("content")
+    texts = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return next((text for text in texts if isinstance(text, str)), "")

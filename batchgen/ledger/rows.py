@@ -17,7 +17,7 @@ from batchgen.ledger.tables import BY_CONTENT, LIVE, attempt, job, job_count, ma
 
 _KNOWN = (
     job.c.job_no, job.c.job_id, job.c.fingerprint, job.c.state, job.c.purchase_no, job.c.price, job.c.error_code,
-    job.c.error,
+    job.c.error, job.c.row_fingerprint,
 )  # fmt: skip
 
 
@@ -34,10 +34,11 @@ def bought_with(connection: sa.Connection, fingerprints: Sequence[str]) -> dict[
     # `LIVE` as the index has it, so that a job's attempts are looked up in it: without it all attempts are read.
     # An open attempt counts, too: whoever died with it left a doubt, and whoever still works on it is buying it.
     bought = sa.exists().where(attempt.c.job_no == job.c.job_no, sa.text(f"({LIVE})"))
-    where = job.c.fingerprint.in_(fingerprints) & bought & (job.c.state != State.NOT_SUBMITTED.value)
+    content = job.c.fingerprint.in_(fingerprints) | job.c.row_fingerprint.in_(fingerprints)
     found: dict[str, list[Known]] = {}
-    for one in _known(connection, where):
-        found.setdefault(one.fingerprint, []).append(one)
+    for one in _known(connection, content & bought & (job.c.state != State.NOT_SUBMITTED.value)):
+        for print_ in {one.fingerprint, one.row_fingerprint} - {None}:
+            found.setdefault(print_, []).append(one)  # type: ignore[arg-type]  # not None
     return found
 
 
@@ -130,6 +131,14 @@ MOVE = Prepared(
     .where(job.c.job_no == sa.bindparam("no"))
     .values(position=sa.bindparam("to"), selected=sa.bindparam("wanted"), changed=sa.bindparam("differs"))
 )
+#: Whether a row has the words that a person's mark replaced: its job keeps the new ones.
+_OLD_WORDS = job.c.row_fingerprint == sa.bindparam("new_fingerprint")
+
+
+def _or_kept(column: sa.Column[Any], name: str) -> sa.ColumnElement[Any]:
+    return sa.case((_OLD_WORDS, column), else_=sa.bindparam(name))
+
+
 #: New content for a job that is not submitted, is bought again (with the next purchase number), or goes back to
 #: what it bought earlier (with the state that it had then).
 REPLACE = Prepared(
@@ -140,8 +149,10 @@ REPLACE = Prepared(
         job.c.state != State.IN_DOUBT.value,
     )
     .values(
-        fingerprint=sa.bindparam("new_fingerprint"),
-        request=sa.bindparam("new_request"),
+        fingerprint=_or_kept(job.c.fingerprint, "new_fingerprint"),
+        request=_or_kept(job.c.request, "new_request"),
+        replaced_prompt=sa.case((_OLD_WORDS, job.c.replaced_prompt), else_=sa.null()),
+        row_fingerprint=sa.case((_OLD_WORDS, job.c.row_fingerprint), else_=sa.null()),
         provider=sa.bindparam("new_provider"),
         model=sa.bindparam("new_model"),
         scene=sa.bindparam("new_scene"),

@@ -83,7 +83,8 @@ row = Table(
 
 #: One generation wanted; `position` is that of its (last) row, `selected` says that this run wants it, `changed`
 #: that its row in this run says something else. `files_missing` counts the videos of its succeeded tasks that are
-#: not on disk. `replaced_prompt` is the prompt that a person's mark gave in place of the row's.
+#: not on disk. `replaced_prompt` is the prompt that a person's mark gave in place of the row's; `row_fingerprint`
+#: is then the content that the row still has.
 job = Table(
     "job",
     metadata,
@@ -105,6 +106,7 @@ job = Table(
     Column("changed", Integer, nullable=False, server_default=text("0")),
     Column("files_missing", Integer, nullable=False, server_default=text("0")),
     Column("replaced_prompt", Text),
+    Column("row_fingerprint", Text),
     CheckConstraint("price >= 0", name="price_not_negative"),
     CheckConstraint("purchase_no >= 1", name="purchase_from_one"),
 )
@@ -116,6 +118,8 @@ Index(
     postgresql_where=text("state = 'not_submitted' AND selected = 1"),
 )
 BY_CONTENT = Index("job_fingerprint", job.c.fingerprint)
+_REPLACED = "row_fingerprint IS NOT NULL"
+Index("job_row", job.c.row_fingerprint, sqlite_where=text(_REPLACED), postgresql_where=text(_REPLACED))
 
 #: Jobs counted, so that a status need not read them all; the store keeps it in the transaction of each change.
 #: `code` is the error code where it tells what was paid for (`COUNTED_CODES`), else blank.

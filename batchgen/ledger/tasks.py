@@ -213,6 +213,11 @@ class Fetched:
     seconds: float | None = None
     at: float | None = None
     trouble: str = ""
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
 
 
 def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:
@@ -225,6 +230,11 @@ def fetched(connection: sa.Connection, some: Sequence[Fetched]) -> list[None]:
             "seconds": one.seconds,
             "fetched_at": one.at,
             "trouble": one.trouble,
+            "width": one.width,
+            "height": one.height,
+            "fps": one.fps,
+            "codec": one.codec,
+            "has_audio": None if one.has_audio is None else int(one.has_audio),
         }
         where = (video.c.task_no == one.task_no) & (video.c.n == one.n)
         if connection.execute(sa.update(video).where(where).values(values)).rowcount == 0:

@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchgen.amount import Unit
-from batchgen.job import ENDED_WITHOUT_VIDEO, NO_OUTPUT, PAID_ENDS, Result, State
+from batchgen.job import ENDED_WITHOUT_VIDEO, NO_OUTPUT, PAID_ENDS, Film, Result, State, Take
+from batchgen.ledger import marks, purchases
 from batchgen.ledger.sqlite.store import meta_value, unit_of
 from batchgen.ledger.tables import account, attempt, job, job_count, manifest, row, task, video
 
@@ -175,6 +176,8 @@ class _Page:
         self._begun: dict[int, float] = {}
         self._lost: dict[int, int] = defaultdict(int)
         self._contents: dict[int, str] = {}  # by task, of jobs with several
+        self._marks: Mapping[tuple[int, str], marks.Mark] = {}
+        self._prompts: Mapping[int, str] = {}
         if tried := [one.job_no for one in page if one.attempts]:
             self._look_up(connection, tried)
 
@@ -187,6 +190,7 @@ class _Page:
             attempt.c.attempt_id, attempt.c.job_no, attempt.c.begun_at, attempt.c.outcome, attempt.c.price,
             attempt.c.fingerprint,
         )  # fmt: skip
+        self._marks = marks.of_jobs(connection, numbers)
         for attempt_id, job_no, begun_at, outcome, price, content in connection.execute(
             attempts.where(attempt.c.job_no.in_(numbers))
         ):
@@ -195,8 +199,12 @@ class _Page:
                 self._lost[job_no] += price
             if job_no in several:
                 self._contents[attempt_id] = content
-        shown = [last.task_no for one in self._page if (last := self._task(one.job_no, one.fingerprint))]
-        files = sa.select(video).where(video.c.task_no.in_(shown), video.c.sha256 != "").order_by(video.c.n)
+        shown = {last.task_no for one in self._page if (last := self._task(one.job_no, one.fingerprint))}
+        earlier = {each.task_no for number in several for each in self._tasks[number]}
+        self._prompts = purchases.words(connection, earlier)
+        files = (
+            sa.select(video).where(video.c.task_no.in_(shown | earlier), video.c.sha256 != "").order_by(video.c.n)
+        )
         for one in connection.execute(files):
             self._files[one.task_no].append(one)
 
@@ -221,6 +229,7 @@ class _Page:
         tasks, lost = self._tasks.get(job_no, ()), self._lost.get(job_no, 0)
         last = self._task(job_no, content)
         files = self._files.get(last.task_no, ()) if last else ()
+        mark = self._marks.get((job_no, last.task_id)) if last else None
         bought = bool(tasks) or job_no in self._lost  # also for nothing
         unit = self._unit
         return Result(
@@ -246,7 +255,29 @@ class _Page:
             cells=json.loads(cells),
             request=json.loads(request) if request != "{}" else {},
             sha256=tuple(file.sha256 for file in files),
+            review=mark.mark if mark else "",
+            review_note=mark.note if mark else "",
+            film=_film(files[0]) if files else Film(),
+            takes=self._takes(tasks, last) if len(tasks) > 1 else (),
         )
+
+    def _takes(self, tasks: Sequence[Any], last: Any) -> tuple[Take, ...]:
+        """The job's other videos that are on disk, the oldest first."""
+        return tuple(
+            Take(
+                one.task_id,
+                self._prompts.get(one.task_no, ""),
+                tuple(json.loads(one.video_urls)),
+                tuple(file.path for file in files),
+            )
+            for one in tasks
+            if one is not last and (files := self._files.get(one.task_no))
+        )
+
+
+def _film(file: Any) -> Film:
+    sound = None if file.has_audio is None else bool(file.has_audio)
+    return Film(file.width, file.height, file.seconds, file.fps, file.codec or "", sound, file.bytes or None)
 
 
 _STATES = {state.value: state for state in State}

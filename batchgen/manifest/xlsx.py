@@ -165,6 +165,13 @@ def _rows(book: Any, name: str) -> list[list[Any]]:
     return table
 
 
+def sheet_texts(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The first sheet's lines as plain texts, numbered as people see them."""
+    book = _open(path)
+    for number, row in enumerate(_rows(book, book.sheet_names[0]), start=1):
+        yield number, [_plain(value) for value in row]
+
+
 def _header_line(table: Sequence[Sequence[Any]]) -> int | None:
     """The line that names the columns: the first of the topmost that names two known ones, or all of one."""
     for index, row in enumerate(table[:ABOVE]):

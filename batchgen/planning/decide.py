@@ -80,7 +80,7 @@ def decide(
         return Decision.NEW
     if back is not None:
         return _bought(back.state)
-    state, same = known.state, known.fingerprint == fingerprint
+    state, same = known.state, known.is_content(fingerprint)
     if state is State.NOT_SUBMITTED:
         return Decision.WAITING
     if state in (State.IN_DOUBT, State.SUBMITTING):
@@ -104,7 +104,7 @@ def _bought(state: State) -> Decision:
 def may_go_back(fingerprint: str, known: Known) -> bool:
     """Whether an edited row may lead its job back to an earlier purchase: nothing of it runs or is in doubt."""
     busy = known.state in WAITING or known.state in (State.IN_DOUBT, State.SUBMITTING)
-    return known.fingerprint != fingerprint and not busy
+    return not known.is_content(fingerprint) and not busy
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _INTEGERS = ("row", "estimated_credits", "charged_credits", "refunded_credits", "attempts")
-_COUNTS = ("row", "attempts")
+_COUNTS = ("row", "attempts", "width", "height")
 _TIMES = ("submitted_at", "finished_at", "expires_at")
 _JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps builds one for each call
 _LAST_SECOND = 253402300799  # of the year 9999; what lies behind it is no time that anyone meant
@@ -83,6 +83,7 @@ def line(result: Result, other: Sequence[str]) -> list[str | int | float]:
         utc(result.expires_at),
         guard(result.error_code),
         guard(result.error),
+        *_about_video(result),
         *[guard(cells.get(name, "")) for name in other],
     ]
 
@@ -94,6 +95,25 @@ def _amounts(result: Result) -> tuple[int | float | None, ...]:
 def _written(cell: str | int | float) -> str | int:
     """An amount without an exponent: a millionth of a dollar is 0.000001."""
     return f"{cell:.6f}".rstrip("0").rstrip(".") if isinstance(cell, float) else cell
+
+
+def _about_video(result: Result) -> list[str | int]:
+    """review, review_note, width, height, duration_s, has_audio, sha256: of the first video."""
+    film = result.film
+    return [
+        result.review,
+        guard(result.review_note),
+        "" if film.width is None else film.width,
+        "" if film.height is None else film.height,
+        "" if film.duration_s is None else seconds(film.duration_s),
+        "" if film.has_audio is None else ("true" if film.has_audio else "false"),
+        result.sha256[0] if result.sha256 else "",
+    ]
+
+
+def seconds(value: float) -> str:
+    """A length to the thousandth: 5.041666 -> "5.042", 5.0 -> "5"."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def video_path(result: Result) -> str:
@@ -143,6 +163,8 @@ def frame(results: Iterable[Result], other: Sequence[str] | None = None, *, unit
 def _values(results: Iterable[Result], other: Sequence[str]) -> Iterator[list[Any]]:
     for result in results:
         row: dict[str, Any] = {name: getattr(result, name, None) for name in RESULT_COLUMNS}
+        row |= {name: getattr(result.film, name) for name in ("width", "height", "duration_s", "has_audio")}
+        row["sha256"] = result.sha256[0] if result.sha256 else ""
         row["state"] = result.state.value
         row["video_url"] = result.video_urls[0] if result.video_urls else ""
         row["video_urls"] = list(result.video_urls)

@@ -128,9 +128,7 @@ class Fetcher:
             self._dead[video.task_no] += 1
             await self._failed(video, path, error)
             return
-        await self._ledger.fetched(
-            Fetched(video.task_no, video.n, path, done.bytes, done.sha256, done.seconds, self._clock.wall())
-        )
+        await self._ledger.fetched(_whole(video, path, done, self._clock.wall()))
         self._board.videos_here += 1
         self._board.dirty = True
         self._board.event("downloaded", job_id=video.job_id, path=path, bytes=done.bytes, sha256=done.sha256)
@@ -177,3 +175,22 @@ class Fetcher:
         if kind in ("disk", "disk_full"):
             self._board.stop(Stop.DISK, f"Videos can't be written to {self._out}: {words}.")
         await self._ledger.fetched(Fetched(video.task_no, video.n, path, trouble=f"{kind}: {words}"))
+
+
+def _whole(video: Video, path: str, done: Downloaded, at: float) -> Fetched:
+    """What the ledger keeps of a video that is whole on disk."""
+    said = done.video
+    return Fetched(
+        video.task_no,
+        video.n,
+        path,
+        done.bytes,
+        done.sha256,
+        said.seconds,
+        at,
+        width=said.width,
+        height=said.height,
+        fps=said.fps,
+        codec=said.codec or None,
+        has_audio=said.has_audio,
+    )

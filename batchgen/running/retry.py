@@ -12,21 +12,28 @@ from batchgen.errors import CapError, UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger import Person, decisions, views
 from batchgen.ledger.decisions import EndedJob
+from batchgen.ledger.marks import Mark
 from batchgen.ledger.sqlite.store import reading, set_meta_value, unit_of
 from batchgen.planning.decide import Cap
 from batchgen.planning.preview import change_cap
-from batchgen.running.resolve import read_table
+from batchgen.running.review import marks_to_buy
+
+#: So many jobs are named before money is spent.
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What `retry` was asked for: states, codes and ids narrow it, `file` names jobs by the mark `reject`."""
+    """What `retry` was asked for: states, codes and ids narrow it; `file` (marks) and `review` (a mark in the
+    ledger) name the jobs whose video was marked, with new words where the mark has some.
+    """
 
     states: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     file: Path | None = None
     buy_again: bool = False
+    review: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +54,14 @@ def to_retry(out: Path, wanted: Wanted, prices: PriceTable) -> Choice:
     UsageError for a job that did not end, and where all that is named by id, code or state was paid for.
     """
     names = list(wanted.jobs)
-    if wanted.file is not None:
-        marked = read_table(wanted.file, "job_id", "mark")
-        names += [cells["job_id"] for _, cells in marked if cells["mark"].strip().lower() == "reject"]
-        if not names:
-            return Choice()
+    marked = {mark.job_id: mark for mark in marks_to_buy(out, wanted.file, wanted.review)}
+    names += marked
+    if not names and (wanted.file is not None or wanted.review is not None):
+        return Choice()
     with reading(out) as connection:
         found = decisions.ended_jobs(connection, states=_states(wanted.states), codes=wanted.codes, job_ids=names)
     found = [_at_today_s_price(one, prices) for one in found]
+    found = [_reworded(one, marked.get(one.job_id)) for one in found]
     known = {one.job_id for one in found}
     if unknown := [job for job in names if job not in known]:
         raise UsageError(
@@ -85,11 +92,33 @@ def _at_today_s_price(one: EndedJob, prices: PriceTable) -> EndedJob:
     return replace(one, price=price)
 
 
+def _reworded(one: EndedJob, mark: Mark | None) -> EndedJob:
+    new = mark.prompt if mark else ""
+    return replace(one, new_prompt=new) if new and new != one.words else one
+
+
+def _line(one: EndedJob, unit: Unit) -> str:
+    """One job of the list: its id, its price, why it is bought again, and the words that it is bought with."""
+    why = one.error or one.error_code.replace("_", " ") or ("marked reject" if one.paid else one.state.value)
+    line = f"  {one.job_id} ({unit.count(one.price)}): {_short(why)}"
+    if one.new_prompt:
+        return f"{line}; new words: “{_short(one.new_prompt)}”"
+    return f"{line}; “{_short(one.words)}”" if one.words else line
+
+
+def _short(text: str, most: int = 70) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
 def choice_lines(choice: Choice, unit: Unit = CREDITS) -> list[str]:
     """What `retry` says before it spends."""
     lines = ["There is nothing to buy again."]
     if choice.jobs:
         lines = [f"Buy {count(len(choice.jobs), 'job')} again for {unit.count(choice.price)}."]
+        lines += [_line(one, unit) for one in choice.jobs[:_NAMED]]
+        if len(choice.jobs) > _NAMED:
+            lines.append(f"  … and {len(choice.jobs) - _NAMED:,} more")
     if choice.left:
         price = sum(one.price for one in choice.left)
         lines.append(

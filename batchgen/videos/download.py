@@ -47,14 +47,24 @@ _WRITE_SIZE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A video on disk. `seconds`, `width` and `height` are what its own tables say."""
+    """A video on disk, and what its own tables say of it."""
 
     path: Path
     bytes: int
     sha256: str
-    seconds: float | None = None
-    width: int | None = None
-    height: int | None = None
+    video: Video
+
+    @property
+    def seconds(self) -> float | None:
+        return self.video.seconds
+
+    @property
+    def width(self) -> int | None:
+        return self.video.width
+
+    @property
+    def height(self) -> int | None:
+        return self.video.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +238,7 @@ async def _finish(part: Part, target: Path, *, all_there: bool) -> Downloaded:
         raise DownloadError("not_a_video", f"the file host sent no whole video: the file {found.message}")
     size = part.length
     digest = await _in_thread(part.finish)
-    return Downloaded(target, size, digest, found.seconds, found.width, found.height)
+    return Downloaded(target, size, digest, found)
 
 
 def _read_video(part: Part) -> Video | Flaw:

@@ -26,12 +26,18 @@ _FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What the file's own tables say. `seconds`, `width` and `height` (as shown) are None when unsaid."""
+    """What the file's own tables say; None (or "") is unsaid. `width` and `height` are as shown.
+
+    `fps` is the mean, `codec` the usual name of the picture's (h264, hevc, av1, vp9, else the format's own word).
+    """
 
     container: str
     seconds: float | None = None
     width: int | None = None
     height: int | None = None
+    fps: float | None = None
+    codec: str = ""
+    has_audio: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +138,23 @@ def _read(source: _Source) -> Video:
     brand = source.read(boxes[0].start, 4) if boxes[0].kind == b"ftyp" else b"qt  "
     width: int | None = None
     height: int | None = None
-    videos = 0
+    videos, codec, fps, sound = 0, "", None, False
     for trak in source.boxes(moov.start, moov.end):
         if trak.kind != b"trak":
             continue
         _check_samples(source, trak)
-        if _handler(source, trak) == b"vide":
+        kind = _handler(source, trak)
+        sound |= kind == b"soun"
+        if kind == b"vide":
             videos += 1
             if videos == 1:
                 width, height = _dimensions(source, trak)
+                codec, fps = _codec(source, trak), _fps(source, moov, trak)
     if not videos:
         raise _BadBoxError("has no video track")
     parts = [_index_seconds(source, box) for box in boxes if box.kind == b"sidx"]
     seconds = _movie_seconds(source, moov) or (sum(parts) or None)
-    return Video("mov" if brand == b"qt  " else "mp4", seconds, width, height)
+    return Video("mov" if brand == b"qt  " else "mp4", seconds, width, height, fps, codec, sound)
 
 
 def _movie_seconds(source: _Source, moov: _Box) -> float | None:
@@ -180,6 +189,42 @@ def _dimensions(source: _Source, trak: _Box) -> tuple[int | None, int | None]:
     if not width or not height:
         return None, None
     return (height, width) if a == 0 and b != 0 else (width, height)
+
+
+#: The name of a sample's format -> what people call it.
+_CODECS = {
+    b"avc1": "h264", b"avc3": "h264", b"hvc1": "hevc", b"hev1": "hevc", b"av01": "av1", b"vp09": "vp9",
+    b"vp08": "vp8", b"mp4v": "mpeg4",
+}  # fmt: skip
+
+
+def _codec(source: _Source, trak: _Box) -> str:
+    """stsd's first entry: a count, then boxes named by their format."""
+    stsd = source.child(trak, b"mdia", b"minf", b"stbl", b"stsd")
+    if stsd is None or stsd.end - stsd.start < 16:
+        return ""
+    kind = source.read(stsd.start + 12, 4)
+    word = kind.decode("ascii", "replace").strip()
+    return _CODECS.get(kind, word if word.isprintable() else "")
+
+
+def _fps(source: _Source, moov: _Box, trak: _Box) -> float | None:
+    """Pictures a second: stts's runs of (count, length), or of a fragmented file the length that trex gives."""
+    mdhd = source.child(trak, b"mdia", b"mdhd")
+    if mdhd is None:
+        return None
+    long = source.read(mdhd.start, 1)[0] == 1
+    (scale,) = source.numbers(">I", mdhd.start + (20 if long else 12))
+    stts = source.child(trak, b"mdia", b"minf", b"stbl", b"stts")
+    count = length = 0
+    if stts is not None:
+        (runs,) = source.numbers(">I", stts.start + 4)
+        for each, ticks in struct.iter_unpack(">II", source.read(stts.start + 8, 8 * runs)):
+            count, length = count + each, length + each * ticks
+    trex = source.child(moov, b"mvex", b"trex")
+    if not count and trex is not None:
+        count, (length,) = 1, source.numbers(">I", trex.start + 12)
+    return round(count * scale / length, 3) if count and length and scale else None
 
 
 def _check_samples(source: _Source, trak: _Box) -> None:

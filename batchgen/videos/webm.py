@@ -14,6 +14,10 @@ from batchgen.videos.mp4 import Flaw, Video
 _MAGIC = b"\x1a\x45\xdf\xa3"
 _DOC_TYPE, _SEGMENT, _INFO, _TRACKS, _CLUSTER = 0x4282, 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 _SCALE, _DURATION, _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0x2AD7B1, 0x4489, 0xAE, 0xE0, 0xB0, 0xBA
+_TYPE, _CODEC, _LENGTH = 0x83, 0x86, 0x23E383
+#: The name of a codec -> what people call it.
+_CODECS = {"V_VP8": "vp8", "V_VP9": "vp9", "V_AV1": "av1", "V_MPEG4/ISO/AVC": "h264", "V_MPEGH/ISO/HEVC": "hevc"}
+_AUDIO = 2
 _MAX_ELEMENTS = 100_000
 
 
@@ -44,21 +48,27 @@ def _read(file: BinaryIO, size: int) -> Video:
     seconds: float | None = None
     width: int | None = None
     height: int | None = None
-    clusters = 0
+    clusters, codec, fps, sound = 0, "", None, False
     for element in _elements(file, segment[1], segment[2]):
         if element[0] == _INFO:
             info = dict(_content(file, element))
             seconds = _float(info.get(_DURATION, b"")) * _int(info.get(_SCALE, b"\x0f\x42\x40")) / 1e9 or None
         elif element[0] == _TRACKS:
             for track in (e for e in _elements(file, *element[1:]) if e[0] == _TRACK):
+                said = dict(_content(file, track))
+                sound |= _int(said.get(_TYPE, b"")) == _AUDIO
                 for video in (e for e in _elements(file, *track[1:]) if e[0] == _VIDEO):
                     numbers = dict(_content(file, video))
                     width, height = _int(numbers.get(_WIDTH, b"")), _int(numbers.get(_HEIGHT, b""))
+                    word = said.get(_CODEC, b"").rstrip(b"\0").decode("ascii", "replace")
+                    codec = _CODECS.get(word, word)
+                    length = _int(said.get(_LENGTH, b""))
+                    fps = round(1e9 / length, 3) if length else None
         elif element[0] == _CLUSTER:
             clusters += 1
     if not clusters or not width or not height:
         raise _BadElementError("has no picture in it")
-    return Video(kind, seconds, width, height)
+    return Video(kind, seconds, width, height, fps, codec, sound)
 
 
 Element = tuple[int, int, int]

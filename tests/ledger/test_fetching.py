@@ -15,6 +15,7 @@ from batchgen.running.fetch import Fetcher
 from batchgen.running.settings import Config
 from batchgen.running.state import Board
 from batchgen.videos.download import Downloaded
+from batchgen.videos.mp4 import Video as Said
 
 
 def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once(
@@ -27,7 +28,7 @@ def test_a_task_that_succeeds_while_missing_files_are_looked_for_is_fetched_once
     async def download(_url: str, target: Path) -> Downloaded:
         fetched.append(target.name)
         await asyncio.sleep(0.05)
-        return Downloaded(target, 1, "a sha256")
+        return Downloaded(target, 1, "a sha256", Said("mp4", width=16, height=9, has_audio=False))
 
     class NoService:
         async def task(self, _task_id: str) -> Look:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batchgen.errors import Exit, OutputError
 from batchgen.files import whole_file
-from batchgen.job import RESULT_COLUMNS, Result, State
+from batchgen.job import RESULT_COLUMNS, Film, Result, State
 from batchgen.results.csv import columns, frame, utc, write_results
 from batchgen.results.formula import own_name, unguard
 
@@ -36,6 +36,9 @@ PAID = Result(
     finished_at=1795342603.0,
     expires_at=1795428903.0,
     cells={"prompt": "A glass city at sunrise", "sku": "0012", "state": "DE-BE"},
+    review="accept",
+    review_note="=good",
+    film=Film(1920, 1080, 5.04166, has_audio=False),
 )
 
 
@@ -70,6 +73,13 @@ def test_a_line_has_our_columns_then_the_manifests_in_order(tmp_path: Path) -> N
         "expires_at": "2026-11-23T10:15:03Z",
         "error_code": "",
         "error": "",
+        "review": "accept",
+        "review_note": "'=good",
+        "width": "1920",
+        "height": "1080",
+        "duration_s": "5.042",
+        "has_audio": "false",
+        "sha256": "",
         "prompt": "A glass city at sunrise",
         "sku": "0012",
         "own.state": "DE-BE",
@@ -81,7 +91,7 @@ def test_it_opens_right_in_excel(tmp_path: Path) -> None:
     write_results(tmp_path / "results.csv", [Result("a", "", None, State.NOT_SUBMITTED)], [])
     content = (tmp_path / "results.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbfjob_id,manifest,row,state,")
-    assert content.endswith(b"\r\na,,,not_submitted,,,,,,,,,,,0,,,,,\r\n")
+    assert content.endswith(b"\r\na,,,not_submitted,,,,,,,,,,,0,,,,,,,,,,,,\r\n")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

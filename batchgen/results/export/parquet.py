@@ -21,21 +21,27 @@ from batchgen.results.summary import Summary
 #: Lines in a row group: what is held in memory at a time.
 GROUP = 20_000
 
-_NUMBERS = {"row", "estimated_credits", "charged_credits", "refunded_credits", "attempts"}
 _AMOUNTS = {"estimated_credits", "charged_credits", "refunded_credits"}
+_NUMBERS = {
+    *("row", "estimated_credits", "charged_credits", "refunded_credits", "attempts"),
+    *("width", "height"),
+}
+_OF_FILM = {"width", "height", "duration_s", "has_audio"}
 _TIMES = {"submitted_at", "finished_at", "expires_at"}
-_LISTS = {"video_urls", "video_paths", "sha256"}
-_MORE = ("video_paths", "sha256", "request")
+_LISTS = {"video_urls", "video_paths", "video_sha256"}
+_MORE = ("video_paths", "video_sha256", "request")
 
 
 def parquet_schema(other: Sequence[str], summary: Summary) -> pa.Schema:
-    """The columns of results.csv, `video_paths`, `sha256` and `request`, then the manifest's other columns."""
+    """The columns of results.csv, `video_paths`, `video_sha256`, `request`, then the manifest's others."""
 
     def kind(name: str) -> pa.DataType:
         if name in _NUMBERS:
             return pa.float64() if name in _AMOUNTS and summary.unit == "usd" else pa.int64()
         if name in _TIMES:
             return pa.timestamp("ms", tz="UTC")
+        if name in ("duration_s", "has_audio"):
+            return pa.float64() if name == "duration_s" else pa.bool_()
         return pa.list_(pa.string()) if name in _LISTS else pa.string()
 
     unit = Unit(summary.unit)
@@ -79,12 +85,16 @@ def parquet_columns(results: Sequence[Result], other: Sequence[str], unit: Unit 
                 return video_path(result) or None
             case "request":
                 return json.dumps(dict(result.request)) if result.request else None
-            case "video_urls" | "video_paths" | "sha256":
+            case "video_urls" | "video_paths":
                 return [text(item) for item in getattr(result, name)]
+            case "video_sha256":
+                return [text(item) for item in result.sha256]
+            case "sha256":
+                return text(result.sha256[0]) if result.sha256 else None
             case "submitted_at" | "finished_at" | "expires_at":
                 seconds = getattr(result, name)
                 return int(seconds * 1000) if seconds is not None and 0 <= seconds < 253402300800 else None
-        found = getattr(result, name)
+        found = getattr(result.film if name in _OF_FILM else result, name)
         return text(found) if isinstance(found, str) else found
 
     names = (*RESULT_COLUMNS, *_MORE)

@@ -113,7 +113,8 @@ def _drawn(
     chunks = chunked(results)
     first = next(chunks, [])
     facets = facet_places(first, other)
-    script, style = _script(scripts), (_HERE / "style.css").read_text(encoding="utf-8")
+    sheets = ("style.css",) if words["client"] else ("run.css", "style.css")
+    script, style = _script(scripts), "".join((_HERE / name).read_text(encoding="utf-8") for name in sheets)
 
     def pairs() -> Iterator[tuple[str, str]]:
         for chunk in chain([first] if first else [], chunks):

@@ -69,7 +69,7 @@ def test_csv_takes_the_delimiter_that_a_country_wants(out: Path) -> None:
     assert (done.path, done.lines) == (out / "export" / "spring.csv", 3)
     lines = list(csv.DictReader(io.StringIO(done.path.read_text(encoding="utf-8-sig")), delimiter=";"))
     assert [line["job_id"] for line in lines] == ["mug", "lamp", "'=tote"]
-    assert list(lines[0])[len(RESULT_COLUMNS) :] == ["prompt", "sku", "own.state", "sha256"]
+    assert list(lines[0])[len(RESULT_COLUMNS) :] == ["prompt", "sku", "own.state", "own.sha256"]
     export(RESULTS, SUMMARY, OTHER, out, "csv", delimiter="tab")
     assert done.path.read_text(encoding="utf-8-sig").startswith("job_id\tmanifest\t")
 
@@ -87,7 +87,7 @@ def test_xlsx_has_text_as_text_and_numbers_as_numbers(out: Path) -> None:
     book = openpyxl.load_workbook(done.path)
     rows = list(book["results"].iter_rows())
     header = [cell.value for cell in rows[0]]
-    assert header == [*RESULT_COLUMNS, "prompt", "sku", "own.state", "sha256"]
+    assert header == [*RESULT_COLUMNS, "prompt", "sku", "own.state", "own.sha256"]
     assert all(cell.data_type != "f" for row in rows for cell in row)
     first: dict[Any, Any] = dict(zip(header, (cell.value for cell in rows[1]), strict=True))
     assert (first["sku"], first["charged_credits"], first["refunded_credits"]) == ("001", 6, None)

@@ -97,10 +97,9 @@ class Page {
   /** Sorting and grouping by the user's own columns. */
   offerOwn() {
     const { meta } = this;
-    const sorts = meta.client ? SORTS_OF_A_CLIENT : Object.keys(SORTS);
     const own = meta.other.map((name, k) => (name === "prompt" ? null : [name, k])).filter(Boolean);
     const options = (chosen) => own.map(([name, k]) => make("option", { value: `own:${k}`, selected: chosen === `own:${k}` }, name));
-    one("#sort").append(...sorts.map((value) => make("option", { value }, SORTS[value][0])), ...(own.length ? [make("optgroup", { label: "Own columns" }, options())] : []));
+    one("#sort").append(...Object.keys(SORTS).map((value) => make("option", { value }, SORTS[value][0])), ...(own.length ? [make("optgroup", { label: "Own columns" }, options())] : []));
     one("#group").append(make("option", { value: "" }, "Nothing"), ...options());
     one("#group").closest("label").hidden = !own.length;
   }

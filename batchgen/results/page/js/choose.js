@@ -22,18 +22,8 @@ class Choice {
 
 const SORTS = {
   order: ["Manifest order", null],
-  newest: ["Newest first", (jobs, i) => -(jobs.number("finished_at", i) || 0)],
-  oldest: ["Oldest first", (jobs, i) => jobs.number("finished_at", i) || Infinity],
-  longest: ["Longest to make", (jobs, i) => -(jobs.seconds(i) || 0)],
-  shortest: ["Shortest to make", (jobs, i) => jobs.seconds(i) || Infinity],
-  credits: ["Most credits", (jobs, i) => -(jobs.number("charged_credits", i) || 0)],
-  attempts: ["Most attempts", (jobs, i) => -jobs.number("attempts", i)],
-  state: ["State", (jobs, i) => jobs.name("state", i)],
-  model: ["Model", (jobs, i) => jobs.name("model", i)],
-  prompt: ["Prompt A–Z", (jobs, i) => jobs.text(i).prompt.toLowerCase()],
   job: ["Job id", (jobs, i) => jobs.text(i).job_id],
 };
-const SORTS_OF_A_CLIENT = ["order", "job"];
 
 /** A sort by the user's own column k is named `own:k`. Blank cells come last; numbers go by value. */
 function sortKey(jobs, sort) {

@@ -1,5 +1,17 @@
 // The page of whoever made the batch: states and their chips, marks, the run report.
 
+Object.assign(SORTS, {
+  newest: ["Newest first", (jobs, i) => -(jobs.number("finished_at", i) || 0)],
+  oldest: ["Oldest first", (jobs, i) => jobs.number("finished_at", i) || Infinity],
+  longest: ["Longest to make", (jobs, i) => -(jobs.seconds(i) || 0)],
+  shortest: ["Shortest to make", (jobs, i) => jobs.seconds(i) || Infinity],
+  credits: ["Most credits", (jobs, i) => -(jobs.number("charged_credits", i) || 0)],
+  attempts: ["Most attempts", (jobs, i) => -jobs.number("attempts", i)],
+  state: ["State", (jobs, i) => jobs.name("state", i)],
+  model: ["Model", (jobs, i) => jobs.name("model", i)],
+  prompt: ["Prompt A–Z", (jobs, i) => jobs.text(i).prompt.toLowerCase()],
+});
+
 class OwnerPage extends Page {
   constructor() {
     super();

@@ -52,6 +52,11 @@ GIVEN_UP = "given_up"
 NO_OUTPUT = "no_output"
 #: Of an overdue job: the service does not know the task's id.
 TASK_NOT_FOUND = "task_not_found"
+#: Of an overdue job, by what its last poll met; "overdue" where the task was just not done.
+ANOTHER_TASK, POLL_REFUSED, POLL_THROTTLED = "another_task", "poll_refused", "poll_throttled"
+POLL_AWAY, POLL_ERROR = "poll_away", "poll_error"
+#: The message of a poll that was answered with another task.
+ABOUT_ANOTHER = "the answer is about another task"
 #: Ends by a person's word that count as spent: like a video, they are bought again only on demand.
 PAID_ENDS = frozenset({PAID_LOST, GIVEN_UP})
 

@@ -48,6 +48,8 @@ class Status:
     own_files_missing: int = 0
     own_without_output: int = 0
     unit: Unit = CREDITS
+    #: (error code, what went wrong at the last poll, tasks) of what is overdue.
+    overdue: tuple[tuple[str, str, int], ...] = ()
 
     @classmethod
     def of(cls, connection: sa.Connection, out: Path, *, running: bool = False) -> "Status":
@@ -70,6 +72,7 @@ class Status:
             own_files_missing=views.files_missing(connection, selected_only=True),
             own_without_output=views.without_output(connection, selected_only=True),
             unit=unit_of(connection),
+            overdue=tuple(views.overdue_reasons(connection)),
         )
 
     @property

@@ -73,6 +73,8 @@ class Seen:
     refunded: int | None = None
     charged: int | None = None
     expires_at: float | None = None
+    #: What went wrong at the last poll, of an overdue task.
+    trouble: str = ""
 
     @classmethod
     def of(cls, task_: OpenTask, status: TaskStatus, state: State, at: float, looks: int) -> "Seen":
@@ -95,6 +97,7 @@ _SEE = (
         expires_at=sa.bindparam("until"),
         charged=task.c.charged + sa.bindparam("more"),
         refunded=sa.bindparam("back"),
+        trouble=sa.bindparam("why"),
     )
 )
 
@@ -118,6 +121,7 @@ def _see(connection: sa.Connection, one: Seen) -> bool:
         "until": one.expires_at,
         "more": more,
         "back": refunded,
+        "why": one.trouble,
     }
     if connection.execute(_SEE, values).rowcount != 1:
         return False

@@ -315,6 +315,20 @@ def download_trouble(connection: sa.Connection) -> str:
     return str(connection.execute(query).scalar() or "")
 
 
+def overdue_reasons(connection: sa.Connection, most: int = 5) -> list[tuple[str, str, int]]:
+    """(error code, what went wrong at the last poll, tasks) of what is overdue, the commonest first."""
+    jobs = sa.func.count()
+    query = (
+        sa.select(job.c.error_code, sa.func.min(task.c.trouble), jobs)
+        .join(job, job.c.job_no == task.c.job_no)
+        .where(task.c.state == State.OVERDUE.value, job.c.state == State.OVERDUE.value)
+        .group_by(job.c.error_code)
+        .order_by(jobs.desc(), job.c.error_code)
+        .limit(most)
+    )
+    return [(code, trouble, number) for code, trouble, number in connection.execute(query)]
+
+
 def money_lost(connection: sa.Connection) -> int:
     """Jobs that a person left without a video although they count as spent: lost, or given up."""
     ended = job_count.c.state.in_([state.value for state in ENDED_WITHOUT_VIDEO])

@@ -37,6 +37,16 @@ BY_CODE: Mapping[str, str] = MappingProxyType(
         "--buy-again` pays once more and shows the price first.",
         "task_not_found": "The service does not know this task any more. `batchgen collect {out}` asks again; "
         "if that stays so, show the service the task id.",
+        "another_task": "Asked about this task, the service answers about another one (a cache in front of it?). "
+        "Show it the task id; `batchgen collect {out}` asks again and can't buy anything.",
+        "poll_refused": "The service does not let this key ask about the task. Check the key, then "
+        "`batchgen collect {out}` goes on waiting and can't buy anything.",
+        "poll_throttled": "The service had no answer for so many questions. `batchgen collect {out}` asks again; a "
+        "slower --poll-rate may help.",
+        "poll_away": "The service could not be reached. Check the network, then `batchgen collect {out}` goes on "
+        "waiting and can't buy anything.",
+        "poll_error": "The service answers questions about this task with errors. `batchgen collect {out}` asks "
+        "again; if that stays so, show the service the task id and what it said.",
         "given_up": "Waiting for this task was given up. `batchgen retry {out} --code given_up --buy-again` "
         "pays for it once more and shows the price first.",
         "paid_lost": "It was paid for, and its task was not found. `batchgen retry {out} --code paid_lost "

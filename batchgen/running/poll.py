@@ -8,7 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from batchgen.errors import LedgerWriteError, Stop
-from batchgen.job import NO_OUTPUT, TASK_NOT_FOUND, TERMINAL, WHOLE_CHARGE, Look, State, TaskStatus, Trouble
+from batchgen.job import (
+    ABOUT_ANOTHER,
+    ANOTHER_TASK,
+    NO_OUTPUT,
+    POLL_AWAY,
+    POLL_ERROR,
+    POLL_REFUSED,
+    POLL_THROTTLED,
+    TASK_NOT_FOUND,
+    TERMINAL,
+    WHOLE_CHARGE,
+    Look,
+    State,
+    TaskStatus,
+    Trouble,
+)
 from batchgen.ledger.tasks import OpenTask, Seen
 from batchgen.running.context import RunContext
 from batchgen.running.pacing import PollPacer, PollSchedule, retry_after
@@ -29,6 +44,13 @@ LAST_POLL_WITHIN = 60.0
 URL_LIFE = 86400.0
 
 
+_OVERDUE_CODES = {
+    Trouble.NOT_FOUND.value: TASK_NOT_FOUND,
+    ABOUT_ANOTHER: ANOTHER_TASK,
+    Trouble.REFUSED.value: POLL_REFUSED,
+    Trouble.THROTTLED.value: POLL_THROTTLED,
+    Trouble.AWAY.value: POLL_AWAY,
+}
 _NOT_FOUND = "the service does not know the task (any more)"
 
 
@@ -257,7 +279,8 @@ class Poller:
             watched.lost_since = watched.lost_since if watched.lost_since is not None else now
             old = self._clock.wall() - task.accepted_at > NOT_FOUND_GRACE
             if old and now - watched.lost_since >= NOT_FOUND_GRACE / 3:
-                await self._overdue(watched, TASK_NOT_FOUND, _NOT_FOUND)
+                watched.trouble = look.message
+                await self._overdue(watched, TASK_NOT_FOUND, f"{_NOT_FOUND}: {look.message}")
                 return
         self._in_trouble(watched, str(look.trouble), look.message, now, wait)
 
@@ -289,12 +312,13 @@ class Poller:
         words = f"the task had not ended after {self._deadline:.0f} seconds; run again to go on waiting"
         if not watched.trouble_code:
             return "overdue", words
-        code = TASK_NOT_FOUND if watched.trouble_code == Trouble.NOT_FOUND else "overdue"
-        return code, f"{words}. At its last poll: {watched.trouble}"
+        code = ABOUT_ANOTHER if watched.trouble == ABOUT_ANOTHER else watched.trouble_code
+        return _OVERDUE_CODES.get(code, POLL_ERROR), f"{words}. At its last poll: {watched.trouble}"
 
     async def _overdue(self, watched: _Watched, code: str, words: str) -> None:
         task, at = watched.task, self._clock.wall()
-        news = await self._ledger.see(Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words))
+        seen = Seen(task, State.OVERDUE, at, watched.looks, error_code=code, error=words, trouble=watched.trouble)
+        news = await self._ledger.see(seen)
         self._forget(task)
         if not news:
             return

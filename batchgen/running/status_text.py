@@ -13,6 +13,7 @@ from batchgen.check.sentences import count
 from batchgen.job import ENDED_WITHOUT_VIDEO, State
 from batchgen.ledger.decisions import Doubt
 from batchgen.ledger.status import REPORT, RESULTS, Status
+from batchgen.results.next_step import next_step
 from batchgen.service.reply import ids_of
 from batchgen.service.reply.body import one_line
 
@@ -126,6 +127,11 @@ def _to_fetch(status: Status) -> list[str]:
             f"{count(overdue, 'task')} overdue: `batchgen collect {out}` goes on waiting, "
             f"`batchgen resolve {out} JOB --give-up` ends it."
         )
+        steps += [
+            f"  {jobs:,} of them: {_short(trouble, 200)}. {next_step(State.OVERDUE, code, str(out))}"
+            for code, trouble, jobs in status.overdue
+            if trouble
+        ]
     if status.files_missing:
         why = f" ({_short(status.trouble.partition(': ')[2], 200)})" if status.trouble else ""
         fetch = f"`batchgen collect {out}` fetches {'it' if status.files_missing == 1 else 'them'}."

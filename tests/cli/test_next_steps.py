@@ -56,6 +56,14 @@ IN_A_DAY = time.time() + 86400
             id="overdue",
         ),
         pytest.param(
+            status(
+                {State.OVERDUE: 3},
+                overdue=(("another_task", "the answer is about another task", 2), ("overdue", "", 1)),
+            ),
+            ["3 tasks overdue", "2 of them: the answer is about another task. Asked about this task"],
+            id="overdue, and why",
+        ),
+        pytest.param(
             status({State.NOT_SUBMITTED: 2, State.RUNNING: 1}, pending=2, pending_credits=12),
             ["1 task not ended yet", "2 jobs (12 credits) not submitted yet: run the manifest again."],
             id="interrupted",

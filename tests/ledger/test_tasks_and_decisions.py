@@ -1,5 +1,6 @@
 """What became of tasks, and what only a person decides."""
 
+import asyncio
 import time
 
 import pytest
@@ -9,6 +10,8 @@ from batchgen.errors import UsageError
 from batchgen.job import ENDED_WITHOUT_VIDEO, TERMINAL, WHOLE_CHARGE, OutcomeKind, State
 from batchgen.ledger import CapReached, Person, decisions
 from batchgen.ledger.tables import decision
+from batchgen.ledger.tasks import Seen
+from batchgen.ledger.views import overdue_reasons
 
 WHO = Person("somebody", time.time())
 
@@ -55,6 +58,17 @@ def test_an_overdue_task_is_waited_for_by_the_next_run(till: Till) -> None:
     till.crash()
     assert till.task("a").state is State.OVERDUE
     assert till.names() == []
+
+
+def test_what_went_wrong_at_an_overdue_task_s_last_poll_is_kept_until_it_ends(till: Till) -> None:
+    till.take_in("a", "b", "c")
+    for name, trouble in (("a", "HTTP 401"), ("b", "HTTP 401"), ("c", "")):
+        task, code = till.buy(name), "poll_refused" if trouble else "overdue"
+        seen = Seen(task, State.OVERDUE, START + 60, 3, error_code=code, error="words", trouble=trouble)
+        assert asyncio.run(till.ledger.see(seen))
+    assert till.ledger.read(overdue_reasons) == [("poll_refused", "HTTP 401", 2), ("overdue", "", 1)]
+    assert till.see(till.task("a"), State.SUCCEEDED)
+    assert till.ledger.read(overdue_reasons) == [("overdue", "", 1), ("poll_refused", "HTTP 401", 1)]
 
 
 def test_a_charge_stated_at_the_end_replaces_the_price(till: Till) -> None:

@@ -12,6 +12,7 @@ from batchgen.errors import LedgerWriteError
 from batchgen.job import Look, State, TaskStatus, Trouble
 from batchgen.ledger import Clock
 from batchgen.ledger.tasks import OpenTask, Seen
+from batchgen.results.next_step import next_step
 from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.pacing import Durations, PollPacer, PollSchedule, Rate
 from batchgen.running.poll import LAST_POLL_WITHIN, Poller
@@ -145,8 +146,39 @@ def test_when_nobody_may_ask_a_task_is_overdue_all_the_same() -> None:
     assert world.loop.time() < DEADLINE + LAST_POLL_WITHIN + 10
 
 
-@pytest.mark.parametrize("wrong", ["error", "away", "throttled"])
-def test_the_last_trouble_of_its_polls_is_why_a_task_is_overdue(wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("error", "poll_error"),
+        ("away", "poll_away"),
+        ("throttled", "poll_throttled"),
+        ("refused", "poll_refused"),
+        ("not_found", "task_not_found"),
+        ("raises", "poll_error"),
+        ("", "overdue"),
+    ],
+)
+def test_the_last_trouble_of_its_polls_is_why_a_task_is_overdue(wrong: str, code: str) -> None:
     world = World([Task(50.0, 0.0, 0.0, wrong)])
     world.run()
-    assert "trouble with 0" in world.seen["0"].error
+    assert world.seen["0"].error_code == code
+    assert world.seen["0"].trouble == {"": "", "raises": "an error in batchgen: KeyError('0')"}.get(
+        wrong, "trouble with 0"
+    )
+    assert world.seen["0"].trouble in world.seen["0"].error
+    assert next_step(State.OVERDUE, code), "there is something to do about it"
+    assert (next_step(State.OVERDUE, code) == next_step(State.OVERDUE)) is (code == "overdue")
+
+
+def test_a_trouble_that_went_away_is_no_reason() -> None:
+    world = World([Task(50.0, 0.0, 0.0, "error")])
+    real = world.task
+
+    async def better_in_the_end(task_id: str, model: str) -> Look:
+        if world.loop.time() > 5.0:
+            world.tasks[0].wrong = ""
+        return await real(task_id, model)
+
+    world.task = better_in_the_end  # type: ignore[method-assign]
+    world.run()
+    assert (world.seen["0"].error_code, world.seen["0"].trouble) == ("overdue", "")

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
-from batchgen.job import WHOLE_CHARGE, Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
+from batchgen.job import ABOUT_ANOTHER, WHOLE_CHARGE, Answer, Look, Outcome, OutcomeKind, State, TaskStatus, Trouble
 from batchgen.service import reply
 from batchgen.service.dialects import Call, Service
 from batchgen.service.dialects.data import Line
@@ -22,7 +22,7 @@ from batchgen.service.reply.complaint import error_text
 
 Place = Sequence[str | int]
 JSON = (("Content-Type", "application/json"),)
-ANOTHER_TASK = "the answer is about another task"
+ANOTHER_TASK = ABOUT_ANOTHER
 
 
 def json_call(path: str, body: Mapping[str, Any]) -> Call:

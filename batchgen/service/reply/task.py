@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from batchgen.job import WHOLE_CHARGE, Answer, Look, State, TaskStatus, Trouble
+from batchgen.job import ABOUT_ANOTHER, WHOLE_CHARGE, Answer, Look, State, TaskStatus, Trouble
 from batchgen.service.reply import words
 from batchgen.service.reply.body import (
     Unreadable,
@@ -72,7 +72,7 @@ def is_the_service(answer: Answer) -> bool:
 def _of_body(answer: Answer, body: Any, task_id: str) -> Look:
     body = narrowed(body, task_id)
     if names_another(body, task_id):
-        return _trouble(answer, Trouble.ERROR, error_text({}), "the answer is about another task")
+        return _trouble(answer, Trouble.ERROR, error_text({}), ABOUT_ANOTHER)
     complaint = spoken_complaint(body)
     status = _task_status(body)
     if status.word or status.video_urls:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from batchgen.check.survey import ReadOptions, Survey, find_manifests, survey
+from batchgen.manifest.rows import manifests as places
 from batchgen.planning.decide import Selection
 from batchgen.running.estimating import check_room, estimated
 from batchgen.running.given import (
@@ -15,7 +16,6 @@ from batchgen.running.given import (
     Select,
     conditions,
     named,
-    names_of,
 )
 from batchgen.running.python_words import speaking_python
 from batchgen.running.settings import CAPS, Config
@@ -32,7 +32,7 @@ def validate(manifests: Manifests, **given: Unpack[ReadingWords]) -> Survey:
     """
     with speaking_python():
         prices = Config.load().table(lenient=True)
-        return survey(find_manifests(names_of(manifests)), read_options(given), prices)
+        return survey(find_manifests(places(manifests)), read_options(given), prices)
 
 
 class EstimateWords(ReadingWords, total=False):
@@ -60,7 +60,7 @@ def estimate(manifests: Manifests, **given: Unpack[EstimateWords]) -> Estimate:
         config = Config.load({name: given.get(name) for name in ("service", *CAPS)})
         options = read_options(given, select=given.get("select"))
         out = None if (named_out := given.get("out")) is None else Path(named_out)
-        found, paid, to_pay = estimated(names_of(manifests), options, config, given.get("by"), out)
+        found, paid, to_pay = estimated(places(manifests), options, config, given.get("by"), out)
         if found.file_problems or not found.rows:
             from batchgen.planning.preview import ManifestProblems
 
@@ -91,7 +91,7 @@ def plan(manifests: Manifests, **given: Unpack[PlanWords]) -> Plan:
 
     with speaking_python():
         flags = {name: given.get(name) for name in ("service", "base_url", *CAPS)}
-        preview = flow.run(names_of(manifests), Config.load(flags), RunOptions(**what(given), dry_run=True))
+        preview = flow.run(places(manifests), Config.load(flags), RunOptions(**what(given), dry_run=True))
     if not isinstance(preview, Preview):
         raise TypeError("a dry run runs nothing")
     return Plan.of(preview)

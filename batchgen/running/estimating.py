@@ -9,13 +9,14 @@ from batchgen.amount import Unit
 from batchgen.check.lines import lines
 from batchgen.check.survey import ReadOptions, Survey, find_manifests, survey
 from batchgen.errors import CapError, UsageError
+from batchgen.manifest.source import Rows
 from batchgen.planning.decide import Cap, Selection
 from batchgen.running.place import out_from_environment
 from batchgen.running.settings import Config
 
 
 def estimated(
-    names: Sequence[str], options: ReadOptions, config: Config, by: str | None, out: Path | None
+    names: Sequence[str | Rows], options: ReadOptions, config: Config, by: str | None, out: Path | None
 ) -> tuple[Survey, tuple[int, int], tuple[int, int]]:
     """(what the manifests hold, what OUT has paid for of it, what is left to pay): (jobs, amount) each."""
     prices, paths = config.table(), find_manifests(names)

@@ -16,6 +16,7 @@ from batchgen.ledger import Ledger, Person, reading, views
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.ledger.status import Status
+from batchgen.manifest.source import Rows
 from batchgen.planning.decide import Plan
 from batchgen.planning.elsewhere import refuse_elsewhere
 from batchgen.planning.preview import (
@@ -83,7 +84,7 @@ class Ended:
     preview: Preview | None = None
 
 
-def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended | Preview:
+def run(arguments: Sequence[str | Rows], config: Config, options: RunOptions) -> Ended | Preview:
     """The whole way. Returns a Preview for a dry run. Raises BatchgenError when nothing was submitted."""
     paths = find_manifests(arguments)
     options = replace(options, read=replace(options.read, wanted=options.selection.conditions))
@@ -106,7 +107,7 @@ def run(arguments: Sequence[str], config: Config, options: RunOptions) -> Ended 
         return preview
     to_submit = preview.plan.to_submit.jobs
     if to_submit and options.out is None and not options.asks:
-        refuse_elsewhere(preview.elsewhere, out, arguments)
+        refuse_elsewhere(preview.elsewhere, out, [str(argument) for argument in arguments])
     if to_submit and not options.sandbox and options.confirm is not None and not options.confirm(preview):
         raise NotConfirmed(preview.plan, asked=sys.stdin.isatty(), unit=config.unit)
     with open_run(out, config, options) as opened:

@@ -195,14 +195,3 @@ def words(value: str | Sequence[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def names_of(manifests: Manifests) -> list[str]:
-    """The manifests by name. TypeError for what is none, before anything else."""
-    if isinstance(manifests, str | os.PathLike):
-        return [os.fsdecode(manifests)]
-    if not isinstance(manifests, Sequence) or isinstance(manifests, bytes | bytearray):
-        raise TypeError(f"A {type(manifests).__name__} is no manifest: give the names of files.")
-    if not all(isinstance(name, str | os.PathLike) for name in manifests):
-        raise TypeError("The manifests are not all names of files.")
-    return [os.fsdecode(name) for name in manifests]

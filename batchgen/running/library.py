@@ -17,6 +17,8 @@ from batchgen.job import Problem
 from batchgen.ledger import reading, views
 from batchgen.ledger.sqlite.store import unit_of
 from batchgen.ledger.status import read_status
+from batchgen.manifest.rows import manifests as places
+from batchgen.manifest.source import Rows
 from batchgen.planning.preview import Preview, bought_at
 from batchgen.results.csv import frame
 from batchgen.running import flow
@@ -27,7 +29,7 @@ from batchgen.running.before import what
 from batchgen.running.context import RunOptions
 from batchgen.running.event import Event
 from batchgen.running.flag import Flag
-from batchgen.running.given import CollectWords, Manifests, Path_, RetryWords, RunWords, named, names_of, words
+from batchgen.running.given import CollectWords, Manifests, Path_, RetryWords, RunWords, named, words
 from batchgen.running.python_words import in_python, speaking_python
 from batchgen.running.settings import SETTINGS, Config
 from batchgen.running.shown import Action, Amount, Plan
@@ -85,11 +87,7 @@ def run(manifests: Manifests, *, dry_run: bool = False, **given: Unpack[RunWords
     exception of `on_event` stop it gently (open submissions are waited for, `grace` at most), save everything, and
     go on to the caller; a second Ctrl-C leaves at once. `stop` does the same, and `run` returns.
     """
-    names = names_of(manifests)
-    with speaking_python():
-        config, options = _config(given), replace(_options(given), dry_run=dry_run)
-        ended = flow.run(names, config, options)
-    return Plan.of(ended) if isinstance(ended, Preview) else _run_of(ended)
+    return _run(places(manifests), **given, dry_run=dry_run)
 
 
 @overload
@@ -103,8 +101,14 @@ async def arun(manifests: Manifests, *, dry_run: bool = False, **given: Unpack[R
     """`run`, in a thread of its own, while the event loop goes on. Cancelling it stops the run gently, and is heard
     when everything is saved; cancelling it twice leaves at once. `confirm` is asked in that thread.
     """
-    names_of(manifests)
-    return await _aside(run, manifests, {**given, "dry_run": dry_run})
+    return await _aside(_run, places(manifests), {**given, "dry_run": dry_run})
+
+
+def _run(names: list[str | Rows], **given: Any) -> Run | Plan:
+    with speaking_python():
+        config, options = _config(given), replace(_options(given), dry_run=given["dry_run"])
+        ended = flow.run(names, config, options)
+    return Plan.of(ended) if isinstance(ended, Preview) else _run_of(ended)
 
 
 @named(CollectWords)

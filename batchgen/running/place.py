@@ -9,13 +9,14 @@ from batchgen.errors import UsageError
 from batchgen.ledger.sqlite.store import ledger_path
 from batchgen.manifest import Place
 from batchgen.manifest.packed import without_ending
+from batchgen.manifest.source import Rows
 from batchgen.running.environment import OUT_VARIABLE
 
 OUTPUTS = "outputs"
 
 
 def out_for(
-    arguments: Sequence[str],
+    arguments: Sequence[str | Rows],
     paths: Sequence[Place],
     given: Path | None,
     *,
@@ -29,6 +30,12 @@ def out_for(
     """
     if given is not None:
         return given
+    if any(isinstance(argument, Rows) for argument in arguments):
+        raise UsageError(
+            "Rows in memory have no name, so no folder is theirs.",
+            code="no_out",
+            hint="Name one with --out, for example --out outputs/spring.",
+        )
     if named := out_from_environment():
         return named
     if len(arguments) != 1 or arguments[0] == "-" or Path(arguments[0]).is_dir():

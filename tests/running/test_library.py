@@ -1,5 +1,6 @@
 """The functions of the library: what they take, give, say and refuse."""
 
+import asyncio
 import inspect
 import logging
 import re
@@ -92,7 +93,7 @@ def test_an_estimate_sums_by_columns_names_them_and_knows_what_is_paid(desk: Des
         batchgen.estimate("m.csv", max_credits=6)
 
 
-@pytest.mark.parametrize("odd", [b"m.csv", 7, 1.5, None, True, object()])
+@pytest.mark.parametrize("odd", [b"m.csv", 7, 1.5, None, True, object(), {"prompt": "x"}])
 def test_what_is_no_manifest_is_a_type_error_and_never_a_file_of_that_name(desk: Desk, odd: Any) -> None:
     for call in (batchgen.validate, batchgen.estimate, batchgen.plan, batchgen.run):
         with pytest.raises(TypeError):
@@ -105,6 +106,56 @@ def test_an_open_file_and_a_mix_are_type_errors(desk: Desk) -> None:
         batchgen.run(file, out="out")  # type: ignore[call-overload]
     with pytest.raises(TypeError):
         batchgen.run(["m.csv", {"prompt": "x"}], out="out")  # type: ignore[list-item]
+
+
+ROWS = [
+    {
+        "id": 7.0,
+        "provider": "kie",
+        "model": "m",
+        "scene": "text-to-video",
+        "prompt": "one",
+        "options": {"duration": 10},
+    },
+    {"id": "b", "provider": "kie", "model": "m", "scene": "text-to-video", "prompt": "two", "campaign": "spring"},
+]
+
+
+def frame(rows: list[dict[str, Any]]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
+def table(rows: list[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([{**row, "id": str(row["id"]).removesuffix(".0")} for row in rows])
+
+
+@pytest.mark.parametrize("form", [list, iter, frame, table], ids=["list", "generator", "pandas", "arrow"])
+def test_rows_in_memory_are_a_manifest(desk: Desk, form: Any) -> None:
+    assert batchgen.validate(form(ROWS)).valid == 2
+    assert batchgen.estimate(form(ROWS)).credits == 12
+    run = batchgen.run(form(ROWS), sandbox=True, out="out")
+    assert (run.exit, run.credits) == (0, 12)
+    lines = run.results()
+    assert list(lines.job_id) == ["7", "b"]
+    assert set(lines.manifest) == {"rows"}
+    again = batchgen.run(form(ROWS), sandbox=True, out="out", dry_run=True)
+    assert again.to_pay == (0, 0)
+
+
+@pytest.mark.parametrize("call", [batchgen.plan, batchgen.run])
+def test_rows_without_a_folder_are_refused_also_in_the_sandbox(desk: Desk, call: Any) -> None:
+    with pytest.raises(batchgen.UsageError) as told:
+        call(ROWS, sandbox=True)
+    assert (told.value.code, "out=" in told.value.hint) == ("no_out", True)
+
+
+def test_arun_reads_a_generator_once(desk: Desk) -> None:
+    run = asyncio.run(batchgen.arun((row for row in ROWS), sandbox=True, out="out"))
+    assert (run.exit, run.credits) == (0, 12)
 
 
 def test_confirm_is_asked_with_the_plan_and_a_no_buys_nothing(desk: Desk) -> None:

@@ -66,7 +66,7 @@ def until_the_first_post(manifest: Path, out: Path, port: int) -> tuple[float, f
     """(seconds, MB) from the start of a run to its first POST; then it is killed."""
     Service.first.clear()
     command = [sys.executable, "-m", "batchgen", "run", str(manifest), "--out", str(out), "--yes", "--quiet"]
-    command += ["--base-url", f"http://127.0.0.1:{port}", "--no-wait", "--no-check-inputs"]
+    command += ["--base-url", f"http://127.0.0.1:{port}", "--no-wait"]
     environment = {**os.environ, "BATCHGEN_API_KEY": "sk-benchmark-0123456789abcdef"}
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -83,7 +83,7 @@ def killed_after(seconds: float, manifest: Path, out: Path, port: int) -> None:
     """A first run that is killed while it takes its rows in."""
     threading.Timer(seconds, lambda: process.send_signal(signal.SIGKILL)).start()
     command = [sys.executable, "-m", "batchgen", "run", str(manifest), "--out", str(out), "--yes", "--quiet"]
-    command += ["--base-url", f"http://127.0.0.1:{port}", "--no-wait", "--no-check-inputs"]
+    command += ["--base-url", f"http://127.0.0.1:{port}", "--no-wait"]
     environment = {**os.environ, "BATCHGEN_API_KEY": "sk-benchmark-0123456789abcdef"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     process.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fault_server import (
+    PLAIN,
     FaultServer,
     Peer,
     client_context,
@@ -38,6 +39,9 @@ CALL = Call("POST", "/v1/videos/generations", BODY, (("Content-Type", "applicati
 TASK = b'{"id":"task_12345","status":"pending"}'
 DONE = b'{"id":"task_12345","status":"success","data":{"videoUrls":["https://cdn.example/x.mp4"]}}'
 KEY = "sk-canary-0123456789"
+
+
+pytestmark = pytest.mark.usefixtures("wire")
 
 
 async def nothing() -> None:
@@ -309,7 +313,7 @@ async def tunnel(peer: Peer) -> None:
 def test_https_goes_through_the_proxy_which_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with (
-            FaultServer(tunnel) as proxy,
+            FaultServer(tunnel, wire=PLAIN) as proxy,
             FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server,
         ):
             through(monkeypatch, proxy.url.replace("http://", "http://user:p%40ss@"))
@@ -353,7 +357,7 @@ def test_no_proxy_names_hosts_that_are_reached_directly(monkeypatch: pytest.Monk
 def test_a_proxy_that_makes_no_tunnel_is_not_sent(monkeypatch: pytest.MonkeyPatch, proxy: object) -> None:
     async def scenario() -> Outcome:
         async with (
-            FaultServer(proxy) as refusing,  # type: ignore[arg-type]
+            FaultServer(proxy, wire=PLAIN) as refusing,  # type: ignore[arg-type]
             FaultServer(serve(http("200 OK", TASK)), cert="good", name="localhost") as server,
         ):
             through(monkeypatch, refusing.url)
@@ -383,7 +387,7 @@ def test_an_httpx_client_streams_over_it() -> None:
 
     async def scenario() -> None:
         async with (
-            FaultServer(serve(http("200 OK", film))) as server,
+            FaultServer(serve(http("200 OK", film)), wire=PLAIN) as server,
             httpx.AsyncClient(transport=Transport()) as client,
         ):
             for _ in range(2):
@@ -409,7 +413,7 @@ def test_a_reader_that_is_slow_does_not_fill_memory() -> None:
 
     async def scenario() -> None:
         async with (
-            FaultServer(endless) as server,
+            FaultServer(endless, wire=PLAIN) as server,
             httpx.AsyncClient(transport=Transport()) as client,
             client.stream("GET", server.url) as response,
         ):
@@ -427,7 +431,7 @@ def test_silence_ends_a_stream_that_has_no_deadline() -> None:
         behaviour = then(read_request, send(http("200 OK", b"half", length=8)), hang)
         timeout = httpx.Timeout(None, read=0.1)
         async with (
-            FaultServer(behaviour) as server,
+            FaultServer(behaviour, wire=PLAIN) as server,
             httpx.AsyncClient(transport=Transport(), timeout=timeout) as client,
         ):
             with pytest.raises(httpx.ReadTimeout):
@@ -449,7 +453,7 @@ def test_only_checked_addresses_are_connected_to() -> None:
             raise NotPublic
 
     async def scenario() -> None:
-        async with FaultServer(serve(http("200 OK", TASK))) as server:
+        async with FaultServer(serve(http("200 OK", TASK)), wire=PLAIN) as server:
             async with httpx.AsyncClient(transport=Transport(check_address=refuse)) as client:
                 with pytest.raises(NotPublic):
                     await client.get(server.url)
@@ -470,7 +474,7 @@ def test_an_address_that_refuses_is_followed_by_the_next_one(monkeypatch: pytest
         return [(*kind, ("127.0.0.2", port)), (*kind, ("127.0.0.1", port))]
 
     async def scenario() -> None:
-        async with FaultServer(serve(http("200 OK", TASK))) as server:
+        async with FaultServer(serve(http("200 OK", TASK)), wire=PLAIN) as server:
             monkeypatch.setattr(socket, "getaddrinfo", two)
             client = api(f"http://service.example:{server.port}")
             assert (await client.submit(CALL, "key-1", nothing)).kind is OutcomeKind.ACCEPTED

@@ -31,7 +31,7 @@ from batchgen.job import Problem
 
 if TYPE_CHECKING:
     from batchgen.check.findings import Survey
-    from batchgen.running.after import Status, export, report, status
+    from batchgen.running.after import Status, export, report, review, share, status
     from batchgen.running.before import estimate, plan, validate
     from batchgen.running.event import Event
     from batchgen.running.library import Run, acollect, arun, collect, resolve, retry, run
@@ -68,7 +68,9 @@ __all__ = [
     "report",
     "resolve",
     "retry",
+    "review",
     "run",
+    "share",
     "status",
     "validate",
 ]
@@ -76,7 +78,7 @@ __all__ = [
 #: Where each name lives that is loaded when it is asked for: `import batchgen` and `batchgen --help` stay quick.
 _WHERE = {
     "check.findings": ("Survey",),
-    "running.after": ("Status", "export", "report", "status"),
+    "running.after": ("Status", "export", "report", "review", "share", "status"),
     "running.before": ("estimate", "plan", "validate"),
     "running.event": ("Event",),
     "running.library": ("Run", "acollect", "arun", "collect", "resolve", "retry", "run"),

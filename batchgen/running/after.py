@@ -1,6 +1,6 @@
 """The Python face afterwards: what a ledger says, and files made from it. Nothing here spends or polls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from batchgen.results.export import export as write_export
 from batchgen.running.given import Path_
 from batchgen.running.outputs import summary_of, write_report_html, write_results_csv
 from batchgen.running.python_words import in_python, speaking_python
+from batchgen.running.review import review as take_review
+from batchgen.running.share import share as write_share
 from batchgen.running.status_text import next_steps
 
 
@@ -77,6 +79,33 @@ def report(out: Path_) -> Path:
     with speaking_python():
         write_results_csv(Path(out))
         return write_report_html(Path(out))
+
+
+def review(out: Path_, marks: Path_) -> int:
+    """Take a file of marks (`job_id,task_id,mark,note`) into the ledger, all or none; how many were taken."""
+    with speaking_python():
+        return len(take_review(Path(out), Path(marks)).kept)
+
+
+def share(
+    out: Path_,
+    *,
+    to: Path_ | None = None,
+    zip: bool = False,  # noqa: A002 - the command's word
+    title: str | None = None,
+    only: str | None = None,
+    notes: bool = False,
+    with_: Sequence[str] = (),
+) -> Path:
+    """Write a folder (or with `zip` one file) to send to a client: page and videos, without money, models, services
+    or failures; returns where it is. Own columns only where `with_` names them.
+    """
+    with speaking_python():
+        place = None if to is None else Path(to)
+        columns = (with_,) if isinstance(with_, str) else tuple(with_)
+        return write_share(
+            Path(out), to=place, zipped=zip, title=title, only=only, notes=notes, columns=columns
+        ).path
 
 
 def export(out: Path_, format: str, *, to: Path_ | None = None) -> Path:  # noqa: A002 - the command's word

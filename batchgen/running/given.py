@@ -5,7 +5,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import ParamSpec, Protocol, TypedDict, TypeVar
+from typing import Literal, ParamSpec, Protocol, TypedDict, TypeVar
 
 from batchgen.errors import UsageError
 from batchgen.running.event import Event
@@ -118,6 +118,7 @@ class RetryWords(CollectWords, total=False):
     state: str | Sequence[str] | None
     code: str | Sequence[str] | None
     jobs: str | Sequence[str] | None
+    review: Literal["reject"] | None
     buy_again: bool
     max_credits: int | str | None
     max_usd: float | str | None

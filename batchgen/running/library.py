@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from batchgen.amount import Unit
-from batchgen.errors import BatchgenWarning
+from batchgen.errors import BatchgenWarning, UsageError
 from batchgen.job import Problem
 from batchgen.ledger import reading, views
 from batchgen.ledger.sqlite.store import unit_of
@@ -216,7 +216,10 @@ def _warn(sentences: Sequence[str]) -> None:
 
 def _wanted(given: Mapping[str, Any]) -> retrying.Wanted:
     states, codes, jobs = (words(given.get(name)) for name in ("state", "code", "jobs"))
-    return retrying.Wanted(states, codes, jobs, buy_again=given.get("buy_again", False))
+    review = given.get("review")
+    if review not in (None, "reject"):
+        raise UsageError(f"--review {review!r} is no mark that is bought again: it is reject.", code="bad_review")
+    return retrying.Wanted(states, codes, jobs, buy_again=given.get("buy_again", False), review=review)
 
 
 def _run_of(ended: flow.Ended) -> Run:

@@ -215,3 +215,19 @@ def test_a_share_goes_without_what_was_rejected(made: Desk) -> None:
     made.give("review", OUT, marks(made, f"j2,{t['j2']},reject,"))
     said = made.give("share", OUT, "--only", "accept")
     assert (said.exit, "no video to share that is marked accept" in said.err) == (2, True)
+
+
+def test_the_library_does_the_same(made: Desk) -> None:
+    """review, retry(review=), share: the words of the command."""
+    import batchgen
+
+    t = tasks(made)
+    assert batchgen.review(OUT, marks(made, f"j1,{t['j1']},reject,", f"j2,{t['j2']},accept,")) == 2
+    with pytest.raises(batchgen.UsageError):
+        batchgen.retry(OUT, review="reject")
+    assert batchgen.retry(OUT, review="reject", buy_again=True, dry_run=True).to_pay.jobs == 1
+    place = batchgen.share(OUT, only="accept", title="Spring")
+    assert sorted(path.name for path in place.iterdir()) == ["index.html", "videos"]
+    marks(made, "j1,elsewhere,accept,")
+    with pytest.raises(batchgen.UsageError, match="never had the task"):
+        batchgen.review(OUT, made.folder / "m.csv")

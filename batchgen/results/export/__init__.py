@@ -50,7 +50,7 @@ def export(
         case "xlsx":
             from batchgen.results.export.xlsx import write_xlsx
 
-            return write_xlsx(place, results, summary, other)
+            return write_xlsx(place, results, summary, other, out_dir)
         case "jsonl":
             from batchgen.results.export.jsonl import write_jsonl
 

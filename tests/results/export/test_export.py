@@ -87,18 +87,34 @@ def test_xlsx_has_text_as_text_and_numbers_as_numbers(out: Path) -> None:
     book = openpyxl.load_workbook(done.path)
     rows = list(book["results"].iter_rows())
     header = [cell.value for cell in rows[0]]
-    assert header == [*RESULT_COLUMNS, "prompt", "sku", "own.state", "own.sha256"]
+    assert header[:6] == ["video_path", "job_id", "prompt", "sku", "own.state", "own.sha256"]
+    assert sorted(header[6:]) == sorted(set(RESULT_COLUMNS) - {"video_path", "job_id"})
+    assert (book["results"].freeze_panes, book["results"].auto_filter.ref) == ("B2", f"A1:{rows[3][-1].coordinate}")
     assert all(cell.data_type != "f" for row in rows for cell in row)
     first: dict[Any, Any] = dict(zip(header, (cell.value for cell in rows[1]), strict=True))
     assert (first["sku"], first["charged_credits"], first["refunded_credits"]) == ("001", 6, None)
     assert first["submitted_at"].isoformat() == "2026-11-22T10:15:03"
     assert unguard(first["prompt"]) == "=A glass city"
-    assert unguard(str(rows[3][0].value)) == "=tote"
+    assert unguard(str(rows[3][1].value)) == "=tote"
     about = dict(book["about"].iter_rows(values_only=True))
     assert (about["price table"], about["credits charged"]) == ("2026-11", 24)
     before = done.path.read_bytes()
     export(RESULTS, SUMMARY, OTHER, out, "xlsx")
     assert done.path.read_bytes() == before
+
+
+def test_xlsx_links_to_the_videos_and_shows_a_picture_of_each(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that works from where the sheet lies; with PyAV a picture beside it, and without it the link alone."""
+    pytest.importorskip("av")
+    sheet = openpyxl.load_workbook(export(RESULTS, SUMMARY, OTHER, out, "xlsx").path)["results"]
+    link = sheet["A2"].hyperlink.target
+    assert (out / "export" / link.replace("\\", "/")).resolve().is_file()  # Excel's own spelling
+    assert sheet["A2"].value == RESULTS[0].video_paths[0]
+    pictures = len(sheet._images)
+    assert pictures == sum(bool(result.video_paths) for result in RESULTS)
+    monkeypatch.setattr(xlsx, "can_draw", lambda: False)
+    sheet = openpyxl.load_workbook(export(RESULTS, SUMMARY, OTHER, out, "xlsx").path)["results"]
+    assert (len(sheet._images), sheet["A2"].hyperlink.target) == (0, link)
 
 
 def test_xlsx_goes_on_behind_excels_limits(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +125,8 @@ def test_xlsx_goes_on_behind_excels_limits(out: Path, monkeypatch: pytest.Monkey
     done = export([*RESULTS, long], SUMMARY, ["prompt", "sku"], out, "xlsx")
     book = openpyxl.load_workbook(done.path)
     assert book.sheetnames == ["results", "results 2", "about"]
-    assert [row[0].value for row in book["results 2"].iter_rows()] == ["job_id", "'=tote", "long"]
-    cut = str(book["results 2"].cell(3, len(RESULT_COLUMNS) + 1).value)
+    assert [row[1].value for row in book["results 2"].iter_rows()] == ["job_id", "'=tote", "long"]
+    cut = str(book["results 2"].cell(3, 3).value)
     assert (len(cut), cut.endswith("(cut: 201 characters)")) == (200, True)
     assert done.left_out_total == 1
 

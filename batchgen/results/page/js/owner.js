@@ -70,7 +70,10 @@ class OwnerPage extends Page {
       }
       if (focus) tab.focus();
       if (tab.id === "tab-run") runReport(this, one("#run"));
-      else this.gallery.measure();
+      else {
+        this.fitChips();
+        this.gallery.measure();
+      }
     };
     this.showTab = (id) => show(one(`#${id}`));
     for (const tab of tabs) tab.addEventListener("click", () => show(tab));
@@ -80,6 +83,7 @@ class OwnerPage extends Page {
     });
     let resized = 0;
     addEventListener("resize", () => {
+      this.fitChips();
       clearTimeout(resized);
       resized = setTimeout(() => !one("#run").hidden && runReport(this, one("#run")), 150);
     });
@@ -106,11 +110,18 @@ class OwnerPage extends Page {
       type: "button", class: "chip", "data-state": kind, "data-tone": stateTone(kind), "aria-pressed": String(choice.view === kind),
       onclick: () => this.look(choice.view === kind ? "succeeded" : kind),
     }, kind === "succeeded" || kind === "all" ? null : make("i", {}), label, make("b", {}, number(count(kind))));
-    one("#bar").classList.toggle("many", entries.length > 7); // then a list, so that the bar stays one line
     const focused = document.activeElement?.closest("#chips .chip")?.dataset.state;
     one("#chips").replaceChildren(...entries.map(chip));
+    this.fitChips();
     if (focused) one(`#chips [data-state=${focused}]`)?.focus({ preventScroll: true });
     one("#view").replaceChildren(...entries.map(([kind, label]) => make("option", { value: kind, selected: choice.view === kind }, `${label} (${number(count(kind))})`)));
+  }
+
+  /** Where the chips would break the bar into two lines, a list stands in their place. */
+  fitChips() {
+    const bar = one("#bar");
+    bar.classList.remove("many");
+    bar.classList.toggle("many", one(".tools", bar).offsetHeight > 44);
   }
 
   /** One list a name that has a few values. */

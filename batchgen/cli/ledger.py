@@ -44,7 +44,9 @@ def status_command(out: Path, as_json: bool) -> int:
     help="Settle many: columns job_id,task_id.",
 )
 @click.option("--all", "all_", is_flag=True, help="Every job in doubt.")
+@click.option("--auto", is_flag=True, help="Settle what the service's own list of requests proves.")
 @click.option("--list", "list_", is_flag=True, help="Only list every job in doubt.")
+@shared.setting("base_url", "URL")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def resolve_command(out: Path, **flags: Any) -> int:
     """Settle jobs in doubt: submissions whose answer never came back whole, and that may have been charged.
@@ -64,6 +66,8 @@ def resolve_command(out: Path, **flags: Any) -> int:
         all=flags["all_"],
         yes=flags["yes"],
     )
+    if flags["auto"]:
+        return _auto(out, flags)
     if flags["list_"] or not wish.says_something:
         click.echo(_listing(out))
         return int(Exit.OK)
@@ -77,6 +81,22 @@ def resolve_command(out: Path, **flags: Any) -> int:
     if not settled:
         click.echo("Nothing is in doubt.")
     return int(Exit.OK)
+
+
+def _auto(out: Path, flags: dict[str, Any]) -> int:
+    """The service's own list, where it has one; 5 while anything is in doubt."""
+    from batchgen.cli.run import _ask_key, ask_trust
+    from batchgen.ledger.decisions import doubts
+    from batchgen.running import flow
+    from batchgen.running.context import RunOptions
+
+    options = RunOptions(ask_key=_ask_key, ask_trust=ask_trust())
+    for sentence in flow.settle_by_list(out, shared.config_of({"base_url": flags["base_url"]}), options):
+        click.echo(sentence)
+    with reading(out) as connection:
+        left = len(doubts(connection))
+    click.echo(f"{left} in doubt." if left else "Nothing is in doubt.")
+    return int(Exit.IN_DOUBT if left else Exit.OK)
 
 
 def _listing(out: Path) -> str:

@@ -79,6 +79,27 @@ def doubts(connection: sa.Connection) -> list[Doubt]:
     ]  # fmt: skip
 
 
+def frozen(connection: sa.Connection, attempt_ids: Sequence[int]) -> dict[int, bytes]:
+    """The bodies of these attempts, as they were frozen before they left."""
+    wanted, found = set(attempt_ids), {}
+    for number, body in connection.execute(
+        sa.select(attempt.c.attempt_id, attempt.c.body).where(attempt.c.outcome == "in_doubt")
+    ):
+        if number in wanted:
+            found[number] = body
+    return found
+
+
+def open_attempts(connection: sa.Connection) -> list[tuple[int, str, bytes, float, float]]:
+    """(attempt, model, body, begin, not after) of attempts that have no outcome yet."""
+    query = (
+        sa.select(attempt.c.attempt_id, job.c.model, attempt.c.body, attempt.c.begun_at, attempt.c.not_after)
+        .join(job, job.c.job_no == attempt.c.job_no)
+        .where(attempt.c.outcome.is_(None))
+    )
+    return [(no, model, body, begun, last) for no, model, body, begun, last in connection.execute(query)]
+
+
 def adopt(connection: sa.Connection, doubt: Doubt, task_id: str, service: str, by: Person) -> None:
     """The doubt was accepted, as this task: it is polled like any other from now on."""
     refuse_known_task(connection, service, task_id)

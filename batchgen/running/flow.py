@@ -28,6 +28,7 @@ from batchgen.planning.preview import (
     over_cap,
     take_in,
 )
+from batchgen.running import auto
 from batchgen.running.caller import Caller
 from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.environment import key_from_environment
@@ -113,6 +114,7 @@ def run(arguments: Sequence[str | Rows], config: Config, options: RunOptions) ->
     with open_run(out, config, options) as opened:
         take_in(opened.ledger, paths, preview, prices, cap, options)
         opened.work()
+        opened.settle_at_the_end()
     return opened.end(preview)
 
 
@@ -171,9 +173,12 @@ class OpenRun:
         self._raised: BaseException | None = None
         self._left = False
 
-    def work(self) -> None:
-        """Drive the stations. Raises LedgerWriteError when the ledger's folder went away meanwhile."""
-        ledger, options = self.ledger, self._options
+    def work(self, *, submit: bool = True) -> None:
+        """Drive the stations; with `submit=False` they poll and fetch alone.
+
+        Raises LedgerWriteError when the ledger's folder went away meanwhile.
+        """
+        ledger, options = self.ledger, replace(self._options, submit=self._options.submit and submit)
         run_id = uuid.uuid4().hex
         self._metrics = MetricsFile(self._config.metrics_file, ledger.out, run_id, ledger.clock)
         self._metrics.begin()
@@ -194,9 +199,11 @@ class OpenRun:
                 grace = self._config.post_timeout if self._config.grace is None else self._config.grace
                 caller = Caller(look, options.stop)
                 try:
-                    caller.run(lambda caller: drive(self._context(board), caller, grace, progress.tell))
+                    caller.run(lambda caller: drive(self._context(board, options), caller, grace, progress.tell))
                 finally:
-                    self._stops, self._raised, self._left = board.stops, caller.interruption(), caller.left
+                    self._stops, self._raised, self._left = (
+                        {**self._stops, **board.stops}, caller.interruption(), caller.left,
+                    )  # fmt: skip
             board.event("end", stops=[stop.value for stop in board.stops])
             if self._raised is None:
                 events.hand_over(options.hear)
@@ -207,17 +214,34 @@ class OpenRun:
         if lost is not None and lost.code == "ledger_gone":
             raise lost  # nothing can be summed up from a folder that is gone
 
-    def _context(self, board: Board) -> RunContext:
+    def settle(self) -> tuple[int, list[str]]:
+        """Ask the service's own list about what is in doubt; never a POST."""
+        return auto.settle(self.ledger, self._api())
+
+    def settle_at_the_end(self) -> None:
+        """What the list settles is waited for and fetched, too; nobody waits who interrupted the run."""
+        if self._raised is not None or Stop.INTERRUPTED in self._stops:
+            return
+        adopted, sentences = self.settle()
+        for sentence in sentences:
+            self._options.tell(sentence)
+        if adopted and self._options.wait:
+            self.work(submit=False)
+
+    def _api(self) -> Api:
         config = self._config
-        api = Api(
+        return Api(
             self._base_url,
             self._key,
             service=config.service,
             post_timeout=config.post_timeout,
             idempotent=config.honours_key,
         )
+
+    def _context(self, board: Board, options: RunOptions) -> RunContext:
+        config, api = self._config, self._api()
         near = reach_of_url(self._base_url)
-        return RunContext(self.ledger, api, board, config, self._options, self.ledger.clock, near)
+        return RunContext(self.ledger, api, board, config, options, self.ledger.clock, near)
 
     def end(self, preview: Preview | None = None, *, selected_only: bool = True) -> Ended:
         """Write the results for the last time and sum up; the exit code is of the selected jobs, or of all.
@@ -270,6 +294,15 @@ def resume(out: Path, config: Config, options: RunOptions, prepare: Callable[[An
         opened.ledger.write(lambda connection: prepare(connection, opened.ledger.person()))
         opened.work()
     return opened.end()
+
+
+def settle_by_list(out: Path, config: Config, options: RunOptions) -> list[str]:
+    """`resolve --auto`: adopt what the service's own list proves. Can never submit."""
+    config, options = as_before(out, config, options)
+    with open_run(out, config, options) as opened:
+        _, sentences = opened.settle()
+    write_results_csv(out)
+    return sentences
 
 
 def as_before(out: Path, config: Config, options: RunOptions) -> tuple[Config, RunOptions]:

@@ -18,7 +18,7 @@ from batchgen import __version__
 from batchgen.job import Answer, Look, Outcome, OutcomeKind, Trouble
 from batchgen.service import reply
 from batchgen.service.address import about, speaks_another_api
-from batchgen.service.dialects import GATEWAY, Call, service_of
+from batchgen.service.dialects import GATEWAY, Call, Candidate, service_of
 from batchgen.service.http.dial import NotConnected, Origin
 from batchgen.service.http.transport import Exchange, Reply, Transport, evidence_of
 from batchgen.service.keyless import look_without, outcome_without
@@ -29,6 +29,8 @@ from batchgen.service.secret import Secret
 
 #: The longest answer that is read, in bytes, packed and unpacked.
 ANSWER_LIMIT = 1024 * 1024
+#: Pages of a service's list that are read at most.
+MOST_PAGES = 1000
 EVIDENCE_LIMIT = 64 * 1024
 
 
@@ -166,6 +168,30 @@ class Api:
             return {}
         return {"Authorization": f"{self._service.auth} {self._key.reveal()}"}
 
+    @property
+    def has_list(self) -> bool:
+        """Whether the service lists its requests."""
+        return self._dialect.lists is not None
+
+    async def listing(self, endpoint: str, since: float, until: float) -> list[Candidate]:
+        """All pages of the service's list. Raises ValueError where one can't be read, or paging does not end."""
+        lists, cursor = self._dialect.lists, ""
+        found: list[Candidate] = []
+        seen: set[str] = set()
+        while lists is not None:
+            call = lists.page(endpoint, since, until, cursor)
+            try:
+                page, cursor = lists.listed(await self._get(call), cursor)
+            except (NotConnected, httpx.HTTPError, _BadAnswer) as exc:
+                raise ValueError(self._redacted(str(exc))) from None
+            found += page
+            if not cursor:
+                break
+            if cursor in seen or len(seen) >= MOST_PAGES:
+                raise ValueError("the pages of the list do not end")
+            seen.add(cursor)
+        return found
+
     async def probe(self) -> bool:
         """Does the service itself answer? A GET of a task that nobody has."""
         try:
@@ -189,11 +215,16 @@ class Api:
         before_send: Callable[[], Awaitable[None]] | None,
         deadline: float,
     ) -> Exchange:
+        origin, host = self._origin, self._headers
+        if call.lists and self._service.lists_url and self._base_url == self._service.base_url:
+            url = httpx.URL(self._service.lists_url)  # beside the queue; at another address it is there, too
+            origin = Origin.of(url)
+            host = [(b"Host", url.netloc), *self._headers[1:]]
         return Exchange(
             call.method.encode("ascii"),
-            self._origin,
+            origin,
             self._path + call.path.encode("ascii"),
-            [*self._headers, *headers],
+            [*host, *headers],
             call.body,
             before_send=before_send,
             deadline=deadline,

@@ -283,3 +283,36 @@ def test_a_model_that_answers_only_429_leaves_its_rows_for_later_and_lets_the_ot
     lines = {line["job_id"]: line for line in rows(desk.folder / "o/results.csv")}
     assert lines["f0"]["error_code"] == "parked"
     assert full in lines["f0"]["error"]
+
+
+# -- doubts -------------------------------------------------------------------------------------------------------
+
+
+def doubtful(desk: Desk, server: Vendor, *more: str) -> dict:
+    model = MODELS["fal"]
+    desk.write("m.csv", *(f"j{n},{model},text-to-video,City {n},5,x" for n in range(4)), header=HEADER)
+    return bought(desk, "fal", server, "m.csv", "--no-download", "--out", "o", "--max-in-flight", "1", *more)
+
+
+def test_a_lost_answer_is_settled_by_the_service_s_own_list_at_the_end_of_the_run(desk: Desk) -> None:
+    with vendor("fal") as server:
+        server.lost, server.page = {2, 3}, 1
+        ended = doubtful(desk, server)
+        assert len(server.posts) == 4
+    assert ended["exit"] == 0, ended["said"].err
+    assert ended["usd"]["in_doubt"] == 0
+    assert {line["task_id"] for line in rows(desk.folder / "o/results.csv")} == {"r1", "r2", "r3", "r4"}
+
+
+def test_what_the_list_does_not_prove_stays_with_a_person(desk: Desk) -> None:
+    with vendor("fal") as server:
+        server.lost, server.unlisted, server.listed_again = {2, 3}, {2}, [3]
+        ended = doubtful(desk, server)
+        assert ended["exit"] == 5
+        assert ended["states"] == {"in_doubt": 2, "succeeded": 2}
+        said = desk.give("resolve", "o", "--auto", "--base-url", server.base_url)
+        assert said.exit == 5
+        assert "again3" in said.out, "the candidates are shown"
+        server.unlisted, server.listed_again = set(), []
+        assert desk.give("resolve", "o", "--auto", "--base-url", server.base_url).exit == 0
+        assert len(server.posts) == 4, "no POST is ever made for a doubt"

@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 CLIP = next(
     path for path in sorted(files("batchgen.sandbox").joinpath("assets").iterdir()) if path.name.endswith(".mp4")
@@ -27,6 +29,11 @@ class Vendor:
         self.answers: list[tuple[int, Any]] = []
         #: A path that is full: it answers 429 to everything.
         self.full = ""
+        #: Which POSTs (from 1) make a task and get no answer; which are not in the list; which are there twice.
+        self.lost: set[int] = set()
+        self.unlisted: set[int] = set()
+        self.listed_again: list[int] = []
+        self.page = 100
         self.lock = threading.Lock()
         self.base_url = ""
 
@@ -52,12 +59,34 @@ class Vendor:
             case _:
                 return 200, {"id": f"video_{number}=", "object": "video", "status": "queued"}
 
+    def _listed(self, path: str) -> Any:
+        """fal's list, a page at a time."""
+        query = parse_qs(urlsplit(path).query)
+        model, start = query["endpoint_id"][0], int(query.get("cursor", ["0"])[0])
+        numbers = {f"r{n}": n for n in range(1, len(self.posts) + 1) if n not in self.unlisted}
+        numbers |= {f"again{n}": n for n in self.listed_again}
+        items = [
+            {
+                "request_id": name,
+                "endpoint_id": model,
+                "json_input": json.loads(self.posts[number - 1][2]),
+                "sent_at": datetime.now(UTC).isoformat(),
+            }
+            for name, number in numbers.items()
+            if self.posts[number - 1][0] == f"/{model}"
+        ]
+        more = start + self.page < len(items)
+        cursor = {"next_cursor": str(start + self.page)} if more else {"next_cursor": None}
+        return {"items": items[start : start + self.page], "has_more": more, **cursor}
+
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
         with self.lock:
             self.gets.append((path, headers))
         video = f"{self.base_url}/files/clip.mp4"
         if path.startswith("/files/"):
             return 200, CLIP
+        if "/requests/by-endpoint" in path:
+            return 200, self._listed(path)
         last = path.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
         match self.kind:
             case "fal" if last == "status":
@@ -89,7 +118,11 @@ def vendor(kind: str, **settings: Any) -> Iterator[Vendor]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self._answer(*served.post(self.path, self._named(), body))
+            answer = served.post(self.path, self._named(), body)
+            if len(served.posts) in served.lost:
+                self.close_connection = True
+                return
+            self._answer(*answer)
 
         def do_GET(self) -> None:
             self._answer(*served.get(self.path, self._named()))

@@ -20,6 +20,7 @@ from batchgen.errors import BatchgenError, Exit, system_says_no
 #: command -> (module, one-line help). The order is that of --help.
 COMMANDS = {
     "run": ("batchgen.cli.run", "Turn manifests into videos; run again to resume."),
+    "plan": ("batchgen.cli.plan", "Say what a run would buy, and what may be meant otherwise."),
     "validate": ("batchgen.cli.manifests", "Show every problem of every row, at once."),
     "estimate": ("batchgen.cli.manifests", "Say what manifests will cost, without key or network."),
     "status": ("batchgen.cli.ledger", "Show counts, credits, doubts, and what to do next."),

@@ -38,10 +38,11 @@ def _read_options(flags: dict[str, Any]) -> Any:
     default="text",
     help="github marks the lines of a pull request, markdown is made for its comment.",
 )
+@click.option("--check-inputs", is_flag=True, help="Also look at the input addresses: the only connections.")
 @shared.as_json
 @shared.quiet
 def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, **flags: Any) -> int:
-    """Show every problem of every row of MANIFEST…, at once. Opens no connection and needs no key.
+    """Show every problem of every row of MANIFEST…, at once. Needs no key, and opens no connection of its own.
 
     --fix writes the bad rows with their reasons; corrected, that file runs as it is.
     """  # fmt: skip
@@ -56,6 +57,10 @@ def validate_command(manifests: tuple[str, ...], quiet: bool, fix: Path | None, 
     prices = shared.config_of({"service": flags["service"]}).table(lenient=True)
     paths = find_manifests(manifests)
     found = survey(paths, options, prices)
+    if flags["check_inputs"]:
+        from batchgen.running.inputs import look_at_inputs, with_problems
+
+        found = with_problems(found, look_at_inputs(paths, options, prices, found))
     if fix is not None and found.invalid:
         rows = write_fix(paths, options, fix, prices)
         click.echo(f"{count(rows, 'row')} written to {fix}: correct them there, then run that file.", err=True)
@@ -112,7 +117,9 @@ def estimate_command(manifests: tuple[str, ...], **flags: Any) -> int:
     over = _over_cap(to_pay[1], cap, unit)
     if format_ == "json":
         about = shared.error_json(over, over.exit) if over else {}
-        shared.print_json({**unit.document(estimate_json(found, already_paid=paid, to_pay=to_pay)), **about})
+        said = {"warnings": validate_json(found)["warnings"], "warnings_total": found.warnings_total}
+        document = unit.document(estimate_json(found, already_paid=paid, to_pay=to_pay))
+        shared.print_json({**document, **said, **about})
     else:
         render = estimate_markdown if format_ == "markdown" else estimate_text
         click.echo(render(found, already_paid=paid, to_pay=to_pay, unit=unit).rstrip("\n"))

@@ -8,6 +8,7 @@ import click
 
 from batchgen.cli import options as shared
 from batchgen.cli import say
+from batchgen.cli.plan_text import plan_text, warnings_json
 from batchgen.cli.signals import Signals
 from batchgen.cli.streams import nobody_reads, pipe_is_closed
 from batchgen.errors import Exit, system_says_no
@@ -28,6 +29,7 @@ from batchgen.errors import Exit, system_says_no
 @click.option("--only-valid", is_flag=True, help="Run the good rows although others have problems.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Submit at most N jobs in this run.")
 @shared.reading
+@click.option("--no-check-inputs", is_flag=True, help="Do not look at the input addresses of what is bought.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its credits, and stop; needs no key.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @shared.setting("max_credits", "N|none")
@@ -73,6 +75,7 @@ def run_command(**flags: Any) -> int:
             read=read,
             dry_run=flags["dry_run"],
             must_resume=flags["must_resume"],
+            check_inputs=not flags["no_check_inputs"],
             fill_cap=flags["fill_cap"],
             resubmit_changed=flags["resubmit_changed"],
             wait=not flags["no_wait"],
@@ -113,13 +116,14 @@ def _dry_run(preview: Any, *, as_json: bool) -> int:
             "plan": preview.plan.as_json(),
             "out": str(preview.out),
             "cap": preview.cap,
+            **warnings_json(preview),
             "already_bought_in": preview.elsewhere.as_json(),
             "exit": 0,
         }
         shared.print_json(preview.unit.document(plan))
     else:
         click.echo(plan_text(preview))
-        click.echo("Dry run: nothing was submitted.")
+        click.echo("Dry run: nothing was submitted, and no input was looked at.")
     return int(Exit.OK)
 
 
@@ -158,59 +162,6 @@ def _ask_key() -> Any:
         return None
     text = click.prompt("API key (not shown, not kept)", hide_input=True, err=True, default="", show_default=False)
     return Secret(text) if text.strip() else None
-
-
-def plan_text(preview: Any) -> str:
-    """The plan for a person: what is bought, what is not and why, and the cap."""
-    from batchgen.planning.decide import Decision
-
-    plan, unit = preview.plan, preview.unit
-    lines = [f"{plan.rows:,} rows -> {preview.out}", *(f"  {line}" for line in preview.about)]
-    for scene, one in sorted(plan.by_scene.items()):
-        lines.append(f"  submit  {one.jobs:>9,} {scene:<16} {unit.text(one.credits):>9} {unit.name}")
-    words = {
-        Decision.DONE: "done already",
-        Decision.RUNNING: "running already",
-        Decision.IN_DOUBT: "in doubt: never submitted again by itself",
-        Decision.ENDED: "ended without a video: edit the row, or `batchgen retry` (what was lost: --buy-again)",
-        Decision.CHANGED: "changed after it was bought: --resubmit-changed buys a new video",
-        Decision.RENAMED: "bought under another id: taken over",
-    }
-    for decision, sentence in words.items():
-        if jobs := plan.sums[decision].jobs:
-            lines.append(f"  skip    {jobs:>9,} {sentence}")
-    again = {Decision.EDITED: "ended without a video", Decision.REBUY: "were bought"}
-    for decision, sentence in again.items():
-        if (one := plan.sums[decision]).jobs:
-            lines.append(
-                f"  (of these {one.jobs:,} again, edited since they {sentence}: {unit.count(one.credits)})"
-            )
-    if plan.again.jobs:
-        lines.append(
-            f"  (of these {plan.again.jobs:,} again, bought or tried before and still waiting: "
-            f"{unit.count(plan.again.credits)})"
-        )
-    if plan.invalid:
-        lines.append(f"  skip    {plan.invalid:>9,} with problems")
-    if plan.unselected:
-        lines.append(f"  skip    {plan.unselected:>9,} not selected")
-    repeated = preview.survey.duplicates
-    if repeated.rows:
-        lines.append(
-            f"  note: {repeated.rows:,} rows repeat an earlier one; they cost {unit.count(repeated.credits)}."
-        )
-    total = plan.to_submit
-    cap = (
-        "no cap"
-        if preview.cap is None
-        else (f"cap {unit.text(preview.cap)}, of which {unit.text(max(0, preview.room))} free")
-    )
-    lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{unit.text(total.credits):>9} {unit.name} ({cap})")
-    if preview.limit is not None and preview.limit < total.jobs:
-        lines.append(
-            f"  limit   {preview.limit:>9,} in this run{'':<5}{unit.text(preview.needed):>9} {unit.name} at most"
-        )
-    return "\n".join(lines)
 
 
 def end(ended: Any, *, as_json: bool) -> int:

@@ -135,13 +135,17 @@ class Plan:
     #: How many jobs of each price would be submitted.
     prices: Counter[int] = field(default_factory=Counter)
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    #: The same sums by decision, scene and model, where the rows were walked one by one.
+    by_model: dict[tuple[Decision, str, str], Sum] = field(default_factory=dict)
 
     def count(self, decision: Decision, job: Job) -> None:
         self.add(decision, str(job.request["scene"]), job.price)
 
-    def add(self, decision: Decision, scene: str, price: int, jobs: int = 1) -> None:
+    def add(self, decision: Decision, scene: str, price: int, jobs: int = 1, *, model: str = "") -> None:
         """Count jobs that cost `price` each."""
         self.sums[decision].add(price * jobs, jobs)
+        if model:
+            self.by_model.setdefault((decision, scene, model), Sum()).add(price * jobs, jobs)
         if decision in SUBMITS:
             self.by_scene.setdefault(scene, Sum()).add(price * jobs, jobs)
             self.prices[price] += jobs

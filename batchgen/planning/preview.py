@@ -1,32 +1,30 @@
 """Before money is spent: read and check the manifests, work out the plan, and write it into the ledger."""
 
+import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batchgen import __version__
 from batchgen.amount import CREDITS, Unit
 from batchgen.check.catalogue import GATEWAY
 from batchgen.check.findings import nothing_selected
+from batchgen.check.line import Line
 from batchgen.check.lines import lines
 from batchgen.check.prices import PriceTable
-from batchgen.check.survey import ReadOptions, Survey, still_the_same, survey
+from batchgen.check.survey import ReadOptions, Survey, survey
 from batchgen.errors import CapError, ManifestError, UsageError
-from batchgen.ledger import CapReached, Ledger, Person, failpoint, reading, views
-from batchgen.ledger.account import set_cap
-from batchgen.ledger.decisions import note
+from batchgen.job import InvalidRow, Problem
+from batchgen.ledger import reading, views
 from batchgen.ledger.sqlite.beside import LedgersBeside
 from batchgen.ledger.sqlite.history import check_not_behind, ledger_missing, tasks_told
-from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value, set_meta_value, unit_of
+from batchgen.ledger.sqlite.store import check_service, ledger_path, meta_value
 from batchgen.manifest import Place
-from batchgen.planning import enter, walk
+from batchgen.planning import walk
 from batchgen.planning.decide import Cap, Decision, Plan, Selection
-from batchgen.planning.elsewhere import Elsewhere, another_folder, remember_folders
-from batchgen.planning.spool import FILE as SPOOL
-from batchgen.planning.spool import Spool
+from batchgen.planning.elsewhere import Elsewhere, another_folder
 
 SANDBOX_SERVICE = "sandbox"
 
@@ -76,6 +74,12 @@ class PlanOptions:
     read: ReadOptions = field(default_factory=ReadOptions)
     fill_cap: bool = False
     resubmit_changed: bool = False
+    #: Whether the plan is to be told by model, too: then every row is walked.
+    by_model: bool = False
+    #: Whether the inputs of what is to be bought will be looked at.
+    check_inputs: bool = False
+    #: Rows (manifest, number) that turned out not to be usable after they were read, and why.
+    broken: Mapping[tuple[str, int], tuple[Problem, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,19 @@ class Preview:
     about: tuple[str, ...] = ()
     #: What was bought beside OUT, and whose OUT it is.
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    #: The fingerprints of what is to be submitted, the first 100,000; None: of all good rows.
+    wanted: frozenset[str] | None = None
+    #: Warnings besides the survey's: of a look at the inputs.
+    inputs: tuple[Problem, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What may be meant otherwise: of the rows, and of their inputs."""
+        return (*self.survey.warnings, *self.inputs)
+
+    @property
+    def warnings_total(self) -> int:
+        return self.survey.warnings_total + len(self.inputs)
 
     @property
     def unit(self) -> Unit:
@@ -128,15 +145,16 @@ def look_ahead(
         known = connection is not None and is_taken_in(connection, found, options)
         another = "" if connection is None else another_folder(connection, out, paths)
         asks = not bought_at(service)[1] and (connection is None or bool(another))
+        wanted: set[str] | None = None
         with closing(LedgersBeside(out if asks else None)) as beside:
-            if connection is not None and known:
+            quick = not options.by_model and not options.broken
+            if connection is not None and known and quick and not (options.check_inputs and has_inputs(found)):
                 plan = walk.unchanged(connection, found.invalid)
-            elif connection is None and not options.selection.conditions and not beside:
+            elif connection is None and not options.selection.conditions and not beside and quick:
                 plan = _all_new(found)
             else:
-                items = lines(paths, options.read, prices, found, knows=knows)
-                again = options.resubmit_changed
-                plan = walk.preview(connection, items, options.selection, resubmit_changed=again, buys=beside.want)
+                wanted = set()
+                plan = _walked(connection, paths, prices, options, found, _Wanted(wanted, beside))
             elsewhere = Elsewhere(beside.ask(), another, service)
         if plan.unselected and plan.unselected + plan.invalid == plan.rows:
             raise _nothing_selected(options.selection)
@@ -156,7 +174,58 @@ def look_ahead(
         stored,
         about,
         elsewhere,
+        None if wanted is None else frozenset(wanted),
     )
+
+
+def has_inputs(found: Survey) -> bool:
+    """Whether any row has a picture or a film as its input."""
+    return bool(found.by_scene.keys() - {"text-to-video"})
+
+
+def _walked(
+    connection: Any,
+    paths: Sequence[Place],
+    prices: PriceTable,
+    options: PlanOptions,
+    found: Survey,
+    buys: Callable[[str], None],
+) -> Plan:
+    """The plan, row by row."""
+    items = items_of(connection, paths, prices, options, found)
+    return walk.preview(connection, items, options.selection, resubmit_changed=options.resubmit_changed, buys=buys)
+
+
+def items_of(
+    connection: Any, paths: Sequence[Place], prices: PriceTable, options: PlanOptions, found: Survey
+) -> Iterator[Line]:
+    """Every row; what turned out not to be usable (`broken`) is an invalid one."""
+    items = lines(paths, options.read, prices, found, knows=walk.knows(connection))
+    return (_unless_broken(item, options.broken) for item in items) if options.broken else items
+
+
+def _unless_broken(line: Line, broken: Mapping[tuple[str, int], tuple[Problem, ...]]) -> Line:
+    if line.problems is not None or not (why := broken.get((line.manifest, line.number))):
+        return line
+    row = InvalidRow(
+        line.manifest, line.number, line.line, line.job_id, json.loads(line.cells), why,
+        {"provider": line.provider, "model": line.model, "scene": line.scene},
+    )  # fmt: skip
+    return Line.of(row)
+
+
+class _Wanted:
+    """Told each fingerprint that is to be submitted: the ledgers beside OUT are asked about it."""
+
+    MOST = 100_000
+
+    def __init__(self, wanted: set[str], beside: LedgersBeside) -> None:
+        self._wanted, self._beside = wanted, beside
+
+    def __call__(self, fingerprint: str) -> None:
+        self._beside.want(fingerprint)
+        if len(self._wanted) < self.MOST:
+            self._wanted.add(fingerprint)
 
 
 def _other_machine(connection: Any) -> tuple[str, ...]:
@@ -203,11 +272,12 @@ def is_taken_in(connection: Any, found: Survey, options: PlanOptions) -> bool:
     """Whether the ledger has just these rows already, as their jobs and chosen in the same way: then none need be
     read again.
     """
-    return not options.resubmit_changed and meta_value(connection, "taken_in") == _mark(found, options)
+    return not options.resubmit_changed and meta_value(connection, "taken_in") == mark_of(found, options)
 
 
-def _mark(found: Survey, options: PlanOptions) -> list[Any]:
-    return [found.digest, [list(one) for one in options.selection.conditions]]
+def mark_of(found: Survey, options: PlanOptions) -> list[Any]:
+    mark = [found.digest, [list(one) for one in options.selection.conditions]]
+    return [*mark, sorted(map(list, options.broken))] if options.broken else mark
 
 
 @contextmanager
@@ -250,137 +320,3 @@ def over_cap(preview: Preview) -> OverCap:
         hint=hint,
         unit=unit,
     )
-
-
-def take_in(
-    ledger: Ledger,
-    paths: Sequence[Place],
-    preview: Preview,
-    prices: PriceTable,
-    cap: Cap,
-    options: PlanOptions,
-) -> None:
-    """Write rows and jobs into the ledger, in pieces, and the cap first.
-
-    A run that was killed meanwhile goes on where it was, when it has the same rows and prices.
-    """
-    by, found = ledger.person(), preview.survey
-    failpoint.reached("take_in.before")
-    if preview.taken_in and ledger.read(lambda connection: is_taken_in(connection, found, options)):
-        _check_plan(preview.plan, ledger.read(lambda connection: walk.unchanged(connection, found.invalid)))
-        ledger.write(lambda connection: _store_cap(connection, cap, by))
-        (ledger.out / SPOOL).unlink(missing_ok=True)  # of a run that was killed at the end of taking in
-    else:
-        spool = Spool(ledger.out / SPOOL)
-        try:
-            plan = _spooled(ledger, spool, paths, preview, prices, options)
-            _enter(ledger, spool, plan, preview, prices, cap, options)
-        finally:
-            spool.remove()
-    failpoint.reached("take_in.after")
-
-
-def _spooled(
-    ledger: Ledger,
-    spool: Spool,
-    paths: Sequence[Place],
-    preview: Preview,
-    prices: PriceTable,
-    options: PlanOptions,
-) -> Plan:
-    """Bring the rows into the spool, and plan with them; the plan is the one that was shown."""
-    found, mark = preview.survey, _spool_mark(preview.survey, options)
-
-    def fill(connection: Any) -> None:
-        items = lines(paths, options.read, prices, found, knows=walk.knows(connection))
-        spool.fill(walk.as_lines(items, options.selection), mark)
-
-    _check_manifests(found, prices, options)
-    if not spool.holds(mark):
-        ledger.read(fill)
-        _check_manifests(found, prices, options)  # again: it is read while somebody may write it
-    failpoint.reached("take_in.filled")
-
-    def plan(connection: Any) -> walk.Walk:
-        now = walk.Walk(connection, resubmit_changed=options.resubmit_changed)
-        _check_plan(preview.plan, now.through(spool))
-        return now
-
-    now = ledger.read(plan)
-    spool.rename(now.renamed)
-    return now.plan
-
-
-def _enter(
-    ledger: Ledger, spool: Spool, plan: Plan, preview: Preview, prices: PriceTable, cap: Cap, options: PlanOptions
-) -> None:
-    """Write down what is in the spool, each piece durably."""
-    by, found, again = ledger.person(), preview.survey, options.resubmit_changed
-
-    def begin(connection: Any) -> None:
-        _store_cap(connection, cap, by)
-        remember_folders(connection, ledger.out, found.files)
-        enter.begin(connection, _spool_mark(found, options))
-
-    def finish(connection: Any) -> None:
-        enter.finish(connection)
-        columns = list(dict.fromkeys(name for some in found.columns.values() for name in some))
-        set_meta_value(connection, "columns", columns)
-        set_meta_value(connection, "price_version", prices.version)
-        # A row that was edited while its job runs or is in doubt is compared anew by each run.
-        set_meta_value(connection, "taken_in", None if plan.differing else _mark(found, options))
-
-    ledger.write(begin)
-    failpoint.reached("take_in.begun")
-    with ledger.in_bulk():
-        while ledger.write(lambda connection: walk.piece(connection, spool, by, resubmit_changed=again)):
-            failpoint.reached("take_in.piece")
-    ledger.write(finish)
-
-
-def _store_cap(connection: Any, cap: Cap, by: Person) -> None:
-    if cap.said:
-        change_cap(connection, cap.credits, by)
-
-
-def _spool_mark(found: Survey, options: PlanOptions) -> list[Any]:
-    """What decides which rows are in the spool, and what becomes of each."""
-    return [__version__, options.resubmit_changed, *_mark(found, options)]
-
-
-def _check_manifests(found: Survey, prices: PriceTable, options: PlanOptions) -> None:
-    """Raise where a file is no longer what the plan was made from: another text would be bought unseen."""
-    if not still_the_same(found, options.read, prices):
-        raise ManifestError(
-            "The manifest changed while it was read; nothing was submitted.",
-            code="manifest_changed",
-            hint="Save it, close the program that writes it, and run again.",
-        )
-
-
-def _check_plan(shown: Plan, now: Plan) -> None:
-    """Raise where more or less would be bought than was shown: somebody resolved, bought or collected meanwhile."""
-    if now.to_submit != shown.to_submit or now.rows != shown.rows:
-        raise ManifestError(
-            "What is to be submitted changed after the plan was made; nothing was submitted.",
-            code="plan_changed",
-            hint="The jobs of this folder changed meanwhile. Run again, and look at the new plan.",
-        )
-
-
-def change_cap(connection: Any, cap: int | None, by: Person) -> None:
-    """Store the cap of an OUT. Raises CapError when more is spent already."""
-    before = views.credits(connection)
-    if before.cap == cap:
-        return
-    try:
-        set_cap(connection, cap)
-    except CapReached:
-        unit = unit_of(connection)
-        raise CapError(
-            f"{unit.text(before.counted)} {unit.word} are spent or reserved already, more than the cap of "
-            f"{unit.text(cap or 0)}.",
-            code="cap_below_spent",
-            hint="Nothing was submitted. Name a higher cap, or none; `batchgen collect` gets what is paid for.",
-        ) from None
-    note(connection, by, "cap", was=before.cap, now=cap)

@@ -155,7 +155,7 @@ class Walk:
         self._connection = connection if connection is not None and rows.any_job(connection) else None
         self._resubmit_changed = resubmit_changed
         self.plan = Plan()
-        self._candidates: list[tuple[int, str, str, int, int, str]] = []
+        self._candidates: list[tuple[int, Line]] = []
         self._present: set[int] = set()
         self._old: dict[str, list[Known]] = {}  # jobs bought earlier, by the content of a candidate
         self.renamed: list[tuple[int, int]] = []
@@ -199,7 +199,7 @@ class Walk:
             return
         if known is None and line.fingerprint in self._old:
             place = self.plan.rows
-            self._candidates.append((place, line.job_id, line.scene, line.price, line.selected, line.fingerprint))
+            self._candidates.append((place, line._replace(request="", cells="")))  # all rows may be renamed
             return
         if known is not None:
             self._present.add(known.job_no)
@@ -209,24 +209,25 @@ class Walk:
         if not line.selected:
             self.plan.unselected += 1
             return
-        self.plan.add(decision, line.scene, line.price)
+        self.plan.add(decision, line.scene, line.price, model=line.model)
         if self._buys is not None and decision in SUBMITS:
             self._buys(line.fingerprint)
         if decision is Decision.WAITING and known is not None and known.purchase_no > 1:
             self.plan.again.add(line.price)
 
     def _renames(self) -> None:
-        for position, job_id, scene, price, selected, content in self._candidates:
-            old = self._left_behind(content)
+        for position, line in self._candidates:
+            old = self._left_behind(line.fingerprint)
             if old is not None:
                 self.renamed.append((position, old.job_no))
-                self.plan.renamed.append((old.job_id, job_id))
-            if selected:
-                self.plan.add(Decision.NEW if old is None else Decision.RENAMED, scene, price)
-                if self._buys is not None and old is None:
-                    self._buys(content)
-            else:
+                self.plan.renamed.append((old.job_id, line.job_id))
+            if not line.selected:
                 self.plan.unselected += 1
+                continue
+            decision = Decision.NEW if old is None else Decision.RENAMED
+            self.plan.add(decision, line.scene, line.price, model=line.model)
+            if self._buys is not None and old is None:
+                self._buys(line.fingerprint)
 
     def _left_behind(self, fingerprint: str) -> Known | None:
         """The next job with this content whose id no row has any more."""

@@ -1,5 +1,6 @@
 """From manifests to videos: read, plan, ask, submit, collect, write down. The only module that knows them all."""
 
+import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -10,29 +11,35 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.amount import CREDITS, Unit
+from batchgen.check.lines import lines
+from batchgen.check.prices import PriceTable
 from batchgen.check.survey import find_manifests
-from batchgen.errors import Exit, Stop, UsageError
+from batchgen.errors import CapError, Exit, Stop, UsageError
 from batchgen.ledger import Ledger, Person, reading, views
 from batchgen.ledger.rows import pending_sum
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.ledger.status import Status
+from batchgen.manifest import Place
 from batchgen.manifest.source import Rows
-from batchgen.planning.decide import Plan
+from batchgen.planning.decide import Cap, Plan
 from batchgen.planning.elsewhere import refuse_elsewhere
 from batchgen.planning.preview import (
     SANDBOX_SERVICE,
+    ManifestProblems,
     Preview,
     bought_at,
     cap_notes,
+    has_inputs,
     look_ahead,
     over_cap,
-    take_in,
 )
+from batchgen.planning.take_in import take_in
 from batchgen.running import auto
 from batchgen.running.caller import Caller
 from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.environment import key_from_environment
 from batchgen.running.events import Events
+from batchgen.running.inputs import broken_rows, look_at_inputs, with_problems
 from batchgen.running.metrics import MetricsFile
 from batchgen.running.outputs import write_report_html, write_results_csv
 from batchgen.running.place import check_resumes, out_for
@@ -85,22 +92,29 @@ class Ended:
     preview: Preview | None = None
 
 
+def plan(arguments: Sequence[str | Rows], config: Config, options: RunOptions) -> tuple[Preview, CapError | None]:
+    """The look ahead alone, and why the cap would refuse it. Writes nothing and opens no connection."""
+    preview = _ahead(arguments, config, options)[2]
+    return preview, None if preview.fits or options.fill_cap else over_cap(preview)
+
+
+def first_rows(
+    arguments: Sequence[str | Rows], config: Config, options: RunOptions, preview: Preview, most: int = 20
+) -> list[tuple[str, str, str, int]]:
+    """(job id, model, prompt, price) of the first jobs that the plan buys."""
+    paths, found = find_manifests(arguments), []
+    for line in lines(paths, options.read, config.table(), preview.survey):
+        if line.problems is None and (preview.wanted is None or line.fingerprint in preview.wanted):
+            found.append((line.job_id, line.model, str(json.loads(line.request).get("prompt") or ""), line.price))
+            if len(found) == most:
+                break
+    return found
+
+
 def run(arguments: Sequence[str | Rows], config: Config, options: RunOptions) -> Ended | Preview:
     """The whole way. Returns a Preview for a dry run. Raises BatchgenError when nothing was submitted."""
-    paths = find_manifests(arguments)
-    options = replace(options, read=replace(options.read, wanted=options.selection.conditions))
-    out = out_for(arguments, paths, options.out, service=config.service, sandbox=options.sandbox)
-    if options.must_resume:
-        check_resumes(out)
-    prices, cap = config.table(), config.cap
-    name = service_name(config, sandbox=options.sandbox)
-    preview = look_ahead(paths, out, name, prices, cap, options)
-    preview = replace(
-        preview,
-        about=(*preview.about, *about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config)),
-    )
-    for sentence in (*preview.survey.notes, *cap_notes(preview, config.cap_origin)):
-        options.tell(sentence)
+    paths, options, preview = _ahead(arguments, config, options)
+    out, prices, cap = preview.out, config.table(), config.cap
     options.show(preview)
     if not preview.fits and not options.fill_cap:
         raise over_cap(preview)
@@ -116,6 +130,44 @@ def run(arguments: Sequence[str | Rows], config: Config, options: RunOptions) ->
         opened.work()
         opened.settle_at_the_end()
     return opened.end(preview)
+
+
+def _ahead(
+    arguments: Sequence[str | Rows], config: Config, options: RunOptions
+) -> tuple[Sequence[Place], RunOptions, Preview]:
+    """The manifests, and the plan that is shown: with a look at the inputs where money is about to be spent."""
+    paths = find_manifests(arguments)
+    options = replace(options, read=replace(options.read, wanted=options.selection.conditions))
+    out = out_for(arguments, paths, options.out, service=config.service, sandbox=options.sandbox)
+    if options.must_resume:
+        check_resumes(out)
+    prices, cap = config.table(), config.cap
+    name = service_name(config, sandbox=options.sandbox)
+    preview = look_ahead(paths, out, name, prices, cap, options)
+    if options.check_inputs and not options.dry_run and not options.sandbox and preview.plan.to_submit.jobs:
+        preview, options = _with_inputs(preview, paths, name, prices, cap, options)
+    about = (*preview.about, *about_settings(config, sandbox=options.sandbox), *cheap_prices(prices, config))
+    preview = replace(preview, about=about)
+    for sentence in (*preview.survey.notes, *cap_notes(preview, config.cap_origin)):
+        options.tell(sentence)
+    return paths, options, preview
+
+
+def _with_inputs(
+    preview: Preview, paths: Sequence[Place], name: str, prices: PriceTable, cap: Cap, options: RunOptions
+) -> tuple[Preview, RunOptions]:
+    """The plan after a look at the inputs of what it would buy. Raises ManifestProblems where some can't be used,
+    unless the good rows are to be run without them.
+    """
+    if not has_inputs(preview.survey):
+        return preview, options
+    found = look_at_inputs(paths, options.read, prices, preview.survey, preview.wanted)
+    if found.problems and not options.only_valid:
+        raise ManifestProblems(with_problems(preview.survey, found))
+    if found.problems:
+        options = replace(options, broken=broken_rows(found))
+        preview = look_ahead(paths, preview.out, name, prices, cap, options)
+    return replace(preview, inputs=(*found.problems, *found.warnings)), options
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from batchgen.ledger.decisions import EndedJob
 from batchgen.ledger.marks import Mark
 from batchgen.ledger.sqlite.store import reading, set_meta_value, unit_of
 from batchgen.planning.decide import Cap
-from batchgen.planning.preview import change_cap
+from batchgen.planning.take_in import change_cap
 from batchgen.running.review import marks_to_buy
 
 #: So many jobs are named before money is spent.

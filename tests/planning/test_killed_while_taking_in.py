@@ -13,6 +13,7 @@ from batchgen.job import State
 from batchgen.ledger import decisions, views
 from batchgen.ledger.rows import pending_sum
 from batchgen.planning import preview, walk
+from batchgen.planning import take_in as writing
 from batchgen.planning.decide import Cap
 from batchgen.planning.spool import FILE, Spool
 
@@ -45,7 +46,7 @@ def take_in(path: Path, till: Till) -> None:
     till.ledger.close()
     seen = preview.look_ahead([path], till.out, SERVICE, PRICES, Cap(), options)
     till.ledger = till.ledger.open(till.out, SERVICE, inline=True)
-    preview.take_in(till.ledger, [path], seen, PRICES, Cap(True, 500), options)
+    writing.take_in(till.ledger, [path], seen, PRICES, Cap(True, 500), options)
 
 
 def first(folder: Path) -> Path:
@@ -103,7 +104,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int, act: Callable[[], None]) 
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(preview.failpoint, "reached", reached)
+        patch.setattr(writing.failpoint, "reached", reached)
         patch.setattr(Spool, "remove", Spool.close)
         try:
             act()

@@ -136,7 +136,7 @@ class Plan:
     prices: Counter[int] = field(default_factory=Counter)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     #: The same sums by decision, scene and model, where the rows were walked one by one.
-    by_model: dict[tuple[Decision, str, str], Sum] = field(default_factory=dict)
+    by_model: dict[tuple[Decision, str, str], Sum] = field(default_factory=dict, compare=False)
 
     def count(self, decision: Decision, job: Job) -> None:
         self.add(decision, str(job.request["scene"]), job.price)

@@ -142,7 +142,8 @@ def plan_text(preview: Preview) -> str:
         if preview.cap is None
         else (f"cap {unit.text(preview.cap)}, of which {unit.text(max(0, preview.room or 0))} free")
     )
-    lines.append(f"  total   {total.jobs:>9,} jobs{'':<13}{unit.text(total.credits):>9} {unit.name} ({cap})")
+    word = "job" if total.jobs == 1 else "jobs"
+    lines.append(f"  total   {total.jobs:>9,} {word:<17}{unit.text(total.credits):>9} {unit.name} ({cap})")
     if preview.limit is not None and preview.limit < total.jobs:
         lines.append(
             f"  limit   {preview.limit:>9,} in this run{'':<5}{unit.text(preview.needed):>9} {unit.name} at most"

@@ -48,6 +48,7 @@ from batchgen.errors import Exit, system_says_no
 @shared.setting("metrics_file", "FILE")
 @click.option("--no-download", is_flag=True, help="Keep only the URLs of the videos.")
 @click.option("--watch", is_flag=True, help="Serve the page of videos while the run goes on, on this machine only.")
+@click.option("--open", "open_", is_flag=True, help="Open the page of videos in the browser at the end.")
 @shared.as_json
 @shared.quiet
 def run_command(**flags: Any) -> int:
@@ -56,6 +57,7 @@ def run_command(**flags: Any) -> int:
     Running the same command again resumes: what was paid is never paid twice.
     """  # fmt: skip
     from batchgen.check.survey import ReadOptions
+    from batchgen.ledger.status import REPORT
     from batchgen.planning import preview
     from batchgen.planning.decide import Selection
     from batchgen.running import flow
@@ -95,7 +97,13 @@ def run_command(**flags: Any) -> int:
         return problems(error, as_json=as_json)
     if isinstance(ended, preview.Preview):
         return _dry_run(ended, as_json=as_json)
-    return end(ended, as_json=as_json)
+    code = end(ended, as_json=as_json)
+    page = ended.status.out / REPORT
+    if flags["open_"] and page.exists():
+        from batchgen.cli.browser import open_in_browser
+
+        open_in_browser(page)
+    return code
 
 
 def problems(error: Any, *, as_json: bool) -> int:
@@ -144,7 +152,9 @@ def _confirm(preview: Any, *, quiet: bool, yes: bool) -> bool:
 
 
 def _tell_page(url: str) -> None:
-    click.echo(f"Watch it at {url}", err=True)
+    from tqdm import tqdm
+
+    tqdm.write(f"Watch it at\n  {url}", file=sys.stderr)  # beside the bar, not through it
 
 
 def ask_trust() -> Any:

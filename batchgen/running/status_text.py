@@ -44,7 +44,7 @@ def status_text(status: Status, some: Sequence[Doubt]) -> str:
 
 
 def end_text(status: Status) -> str:
-    """How a run ended: one line of counts, where the results are, and what to do next."""
+    """How a run ended: one line of counts, where the results are (each on a line of its own), what to do next."""
     states = ", ".join(f"{jobs:,} {state.value.replace('_', ' ')}" for state, jobs in _ordered(status.states))
     credits = status.credits  # noqa: A001 - the product's word
     unit = status.unit
@@ -53,7 +53,7 @@ def end_text(status: Status) -> str:
     spent += f", {unit.text(credits.in_doubt)} in doubt" if credits.in_doubt else ""
     files = [f"{word}: {status.out / name}" for word, name in (("Results", RESULTS), ("Page", REPORT))
              if (status.out / name).exists()]  # fmt: skip
-    lines = [f"{count(sum(status.states.values()), 'job')}: {states}. {spent}.", "   ".join(files)]
+    lines = [f"{count(sum(status.states.values()), 'job')}: {states}. {spent}.", *files]
     return "\n".join([*lines, *next_steps(status)])
 
 

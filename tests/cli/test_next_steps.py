@@ -133,6 +133,7 @@ def test_no_page_is_named_that_was_not_written(tmp_path: Path) -> None:
     one = status({State.SUCCEEDED: 1})
     text = end_text(Status(tmp_path, one.states, one.states, one.credits, 0, 0, 0, 0, running=False))
     assert "Results: " in text
+    assert not any("Results: " in line and "Page: " in line for line in text.splitlines())
     assert "Page" not in text
 
 

@@ -225,3 +225,15 @@ def test_a_run_started_with_nohup_goes_on(desk: Desk) -> None:
         _wait_for(desk.folder / "outputs/shots/events.jsonl", '"accepted"')
         run.send_signal(signal.SIGHUP)
         assert run.wait(timeout=30) == 0
+
+
+def test_one_job_is_one_job_and_open_shows_the_page_at_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr("batchgen.cli.browser.open_in_browser", opened.append)
+    desk.jobs("shots.csv", "one")
+    plan = desk.give("run", "shots.csv", "--dry-run").out
+    assert "1 row -> " in plan
+    assert "total           1 job " in plan
+    said = desk.give("run", "shots.csv", "--sandbox", "--open")
+    assert said.exit == 0
+    assert [path.name for path in opened] == ["report.html"]

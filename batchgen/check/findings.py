@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchgen.amount import CREDITS, Unit
 from batchgen.check import lacking
-from batchgen.check.bulk.decide import Bulk
+from batchgen.check.bulk.gate import Bulk
 from batchgen.check.identity import Identities
 from batchgen.check.tally import Group, Tally
 from batchgen.check.verdict import Verdict

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batchgen.check.bulk import bulk_kind, in_bulk
-from batchgen.check.bulk.decide import Bulk, Terms
+from batchgen.check.bulk.gate import Bulk, Terms
 from batchgen.check.bulk.hashing import content_hash, text_hash
 from batchgen.check.findings import Duplicates, Findings, Survey
 from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid

@@ -16,7 +16,7 @@ from odd_cells import SAME, TEXTS, URLS
 
 from batchgen.check import bulk
 from batchgen.check.bulk import in_bulk
-from batchgen.check.bulk.decide import Bulk, Terms
+from batchgen.check.bulk.gate import Bulk, Terms
 from batchgen.check.identity import Suspects
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, jobs, survey

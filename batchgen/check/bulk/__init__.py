@@ -10,7 +10,7 @@ from batchgen.manifest import Entry, Manifest, Place, Unreadable, sniff
 from batchgen.manifest.source import size_of
 
 if TYPE_CHECKING:
-    from batchgen.check.bulk.decide import Bulk, Terms
+    from batchgen.check.bulk.gate import Bulk, Terms
     from batchgen.check.bulk.walk import Source
 
 #: Smaller manifests are read with care before numpy is loaded.

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchgen.check import made
-from batchgen.check.bulk.columns import Flags, Part, Texts, Typed, there
-from batchgen.check.bulk.decide import Bulk, Gate, Terms, Trial, quiet
+from batchgen.check.bulk.columns import Flags, Part, Texts, Typed, integers, there
+from batchgen.check.bulk.decide import decide
+from batchgen.check.bulk.gate import Bulk, Gate, Terms, Trial, quiet
 from batchgen.check.verdict import Verdict
 from batchgen.manifest import Entry, Manifest, Place
 from batchgen.manifest.columns import Column, Header, understand
@@ -50,7 +51,7 @@ class ArrowSource:
         start, blank = self._rows, 0
         wanted = range(part.num_rows) if bulk is None else bulk.unsure.tolist()
         if bulk is not None and wanted:
-            part = part.take(pa.array(wanted))
+            part = part.take(integers(bulk.unsure))
         rows = rows_of(part) if wanted else []
         for index, row in zip(wanted, rows, strict=True):
             if is_row(row):
@@ -82,7 +83,7 @@ class Gates:
                 self._gates.clear()
             shown = Header(columns, header.results)
             gate = self._gates[columns] = Gate(shown, self._terms, self._trial(shape), self._notes)
-        return gate.decide(Part(batch.num_rows, shape.found, shape.doubtful)) if gate.usable else None
+        return decide(gate, Part(batch.num_rows, shape.found, shape.doubtful)) if gate.usable else None
 
     def _trial(self, shape: "_Shape") -> Trial:
         """The careful pass on an object with these columns."""
@@ -163,7 +164,7 @@ class _Shape:
             numbers = Typed(array).numbers
             whole = (np.floor(numbers) == numbers) & (np.abs(numbers) < 1e15)
             self.doubtful |= there(array) & ~whole
-            array = pa.array(np.where(whole, numbers, 0).astype(np.int64), mask=~whole)
+            array = integers(np.where(whole, numbers, 0).astype(np.int64), whole)
         if pa.types.is_integer(array.type):
             return Texts.of(array.cast(pa.string()))
         return self._texts(array)
@@ -192,7 +193,7 @@ class _Shape:
         except pa.ArrowException:
             self.doubtful |= filled
             return Texts.empty(self._rows)
-        joined = pc.binary_join(lists, "\n")
+        joined = pc.binary_join(lists, _line_end())
         texts = Texts.of(joined)
         self.doubtful |= filled & ~(there(joined) & texts.filled)
         if Texts.of(lists.flatten()).holds("\n"):
@@ -237,7 +238,12 @@ class _Shape:
             at[rows[mine]] = places[mine]
             twice = np.bincount(rows[mine], minlength=self._rows) > 1
             self.doubtful |= twice
-            yield name, items.take(pa.array(at, mask=at < 0))
+            yield name, items.take(integers(at, at >= 0))
+
+
+def _line_end() -> pa.Scalar:
+    offsets = pa.py_buffer(np.array([0, 1], dtype=np.int32))
+    return pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"\n")])[0]
 
 
 def _plain(array: pa.Array) -> pa.Array:

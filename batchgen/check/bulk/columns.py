@@ -23,6 +23,18 @@ def flags_of(array: pa.Array) -> Flags:
     return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
 
+def boolean(flags: Flags) -> pa.Array:
+    """The way back; like the others here it is made of buffers, because `pa.array` and `pa.scalar` load pandas."""
+    bits = pa.py_buffer(np.packbits(flags, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, bits])
+
+
+def integers(numbers: Numbers, kept: Flags | None = None) -> pa.Array:
+    """Whole numbers for arrow, null where they are not kept."""
+    valid = None if kept is None else boolean(kept).buffers()[1]
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [valid, pa.py_buffer(numbers.astype(np.int64))])
+
+
 def there(array: pa.Array) -> Flags:
     """Which values are not null."""
     if not array.null_count:
@@ -43,17 +55,22 @@ class Texts:
     @classmethod
     def of(cls, array: pa.Array) -> "Texts":
         """From an array of string (UTF-8, checked), or of binary that is all ASCII."""
-        if array.null_count:
-            array = array.fill_null("")
         _, offsets, data = array.buffers()
         places = np.frombuffer(offsets, dtype=np.int32)[array.offset : array.offset + len(array) + 1]
+        if array.null_count:
+            if np.diff(places)[~there(array)].any():  # something stands behind a null
+                return cls.of(array.fill_null(""))
+            array = pa.Array.from_buffers(
+                array.type, len(array), [None, offsets, data], null_count=0, offset=array.offset
+            )
         content = np.frombuffer(data, dtype=np.uint8) if data is not None else np.empty(0, dtype=np.uint8)
         return cls(array, places, content[: int(places[-1])])
 
     @classmethod
     def empty(cls, rows: int) -> "Texts":
         """As many blank cells."""
-        return cls.of(pa.repeat(pa.scalar("", pa.string()), rows))
+        offsets = pa.py_buffer(np.zeros(rows + 1, dtype=np.int32))
+        return cls.of(pa.Array.from_buffers(pa.string(), rows, [None, offsets, pa.py_buffer(b"")]))
 
     @cached_property
     def sizes(self) -> Numbers:
@@ -112,8 +129,7 @@ class Typed:
     @cached_property
     def numbers(self) -> npt.NDArray[np.float64]:
         """As float64, NaN where it is blank."""
-        whole = self.array.cast(pa.float64(), safe=False).fill_null(float("nan"))
-        return np.frombuffer(whole.buffers()[1], dtype=np.float64)[whole.offset : whole.offset + len(whole)]
+        return floats(self.array)
 
     @cached_property
     def filled(self) -> Flags:
@@ -121,13 +137,26 @@ class Typed:
 
     def hashes(self, column: str) -> Numbers:
         """The hash of each number, 0 for a blank one."""
-        found = number_hashes(self.numbers, f"{column}:number")
-        found[~self.filled] = 0
-        return found
+        return hashes_of(self.numbers, column)
 
     def choices(self, most: int) -> Choices | None:
         """The different values, None for a blank; None in all for more than `most`."""
         return _choices(self.array, most)
+
+
+def floats(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Numbers, or yes and no, as float64; NaN where they are null."""
+    whole = array.cast(pa.float64(), safe=False)
+    numbers = np.frombuffer(whole.buffers()[1], dtype=np.float64)[whole.offset : whole.offset + len(whole)].copy()
+    numbers[~there(array)] = np.nan
+    return numbers
+
+
+def hashes_of(numbers: npt.NDArray[np.float64], column: str) -> Numbers:
+    """The hash of each number, 0 for NaN."""
+    found = number_hashes(numbers, f"{column}:number")
+    found[np.isnan(numbers)] = 0
+    return found
 
 
 def _choices(array: pa.Array, most: int) -> Choices | None:

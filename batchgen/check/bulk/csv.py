@@ -12,7 +12,8 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from batchgen.check.bulk.columns import Part, Texts
-from batchgen.check.bulk.decide import Bulk, Gate, Terms, Trial, quiet
+from batchgen.check.bulk.decide import decide
+from batchgen.check.bulk.gate import Bulk, Gate, Terms, Trial, quiet
 from batchgen.check.bulk.walk import STRETCH
 from batchgen.check.verdict import Verdict
 from batchgen.manifest import Entry, Manifest, Place
@@ -53,7 +54,7 @@ class CsvSource:
         except pa.ArrowException:
             return None
         columns = {int(name): Texts.of(table[name].combine_chunks()) for name in table.column_names}
-        return gate.decide(Part(table.num_rows, {**columns}, np.zeros(table.num_rows, dtype=np.bool_)))
+        return decide(gate, Part(table.num_rows, {**columns}, np.zeros(table.num_rows, dtype=np.bool_)))
 
     def _table(self, gate: Gate, data: bytes) -> pa.Table:
         plain = data.isascii()

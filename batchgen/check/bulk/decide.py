@@ -4,36 +4,24 @@ A row is *sure* when it certainly becomes a job without any warning; everything 
 blank line, something unusual) is left to the careful pass, which alone words messages. So a wrong guess here
 costs time, never a verdict: a property test holds this file to that.
 
-Columns with few different values (provider, model, scene, most options) are not judged here at all: the careful
-pass judges one row of each combination (`Trial`), and all rows with that combination follow it. What differs
-from row to row (prompts, addresses, ids, seeds) is compared with patterns of what is certainly plain.
+What a row has in common with others is judged by the careful pass, once (`gate`). What differs from row to row
+(prompts, addresses, ids, seeds) is compared with patterns of what is certainly plain.
 
 The work is in arrow and numpy and lets other threads run, so that several parts are decided at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from batchgen.check import made
 from batchgen.check.bulk import plain
-from batchgen.check.bulk.columns import Flags, Numbers, Part, Texts, Typed
-from batchgen.check.bulk.hashing import content_hash
-from batchgen.check.identity import Suspects
-from batchgen.check.prices import PriceTable
+from batchgen.check.bulk.columns import Flags, Numbers, Part, Texts, Typed, hashes_of
+from batchgen.check.bulk.gate import FEW, Bulk, Gate, Judged
 from batchgen.check.tally import Key
-from batchgen.check.verdict import Verdict, judge
-from batchgen.check.warnings import prompt_limit
-from batchgen.manifest import Entry, Manifest, ReadOptions
-from batchgen.manifest.columns import REQUIRED, Column, Header
+from batchgen.manifest.columns import REQUIRED, Column
 from batchgen.manifest.objects import as_text
 
-#: A column with more different values than this in one part is compared with patterns, not judged value by value.
-FEW = 200
 #: With more combinations than this in one part the careful pass is as quick.
 MOST = 5000
 #: What stands for the prompt and the inputs of a row when its combination is judged.
@@ -43,125 +31,10 @@ _STANDS_FOR = {
     "video_input": "https://a.example/x.mp4",
 }
 
-#: The careful pass on one row, given by column index: the verdict, and what it notes of the manifest; None where it
-#: has a word to say of the row.
-Trial = Callable[[Mapping[int, Any]], tuple[Verdict, tuple[str, ...]] | None]
 
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms a pass decides: the same for all of its manifests. `by` names the column to sum by."""
-
-    options: ReadOptions
-    prices: PriceTable
-    by: str | None
-    suspects: Suspects
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    """What was decided about one part.
-
-    `rows` is how many rows it has, `unsure` the indexes of those left to the careful pass. `counts` sums the sure
-    ones; `ids` or `contents` are their hashes, for the sieve; `made` says that an id looks made.
-    """
-
-    rows: int
-    unsure: Numbers
-    counts: Counter[Key]
-    ids: Numbers | None = None
-    contents: Numbers | None = None
-    made: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What the careful pass says of one combination; `content` is the hash of what it asks for."""
-
-    good: bool
-    content: int = 0
-    names: tuple[str, str, str] = ("", "", "")
-    price: int = 0
-    longest: int = 0
-    notes: tuple[str, ...] = ()
-
-
-def quiet(
-    read: Callable[[], Entry], scratch: Manifest, prices: PriceTable
-) -> tuple[Verdict, tuple[str, ...]] | None:
-    """What a trial answers, for a row read within the manifest `scratch`."""
-    verdict = judge(read(), scratch, prices, None)
-    said = verdict.problems or verdict.warnings or scratch.problems or scratch.warnings
-    notes = tuple(scratch.notes)
-    for each in (scratch.problems, scratch.warnings, scratch.notes):
-        each.clear()
-    return None if said else (verdict, notes)
-
-
-class Gate:
-    """Decides parts of one table. Made once for its columns."""
-
-    def __init__(self, header: Header, terms: Terms, trial: Trial, notes: list[str]) -> None:
-        """`notes`: those of the manifest, which grow: the first row that adds one is left to the careful pass."""
-        columns = header.columns
-        self.header, self.suspects, self.notes = header, terms.suspects, notes
-        self.keys = {column.key: column for column in columns if column.kind == "key"}
-        whole = [self.keys["options"]] if "options" in self.keys else []
-        self.options = [*whole, *(c for c in columns if c.kind == "option")]
-        self.empty = [c for c in columns if c.kind in ("blank", "task_id", "told") or c.header == "task_id"]
-        self.own = [c for c in columns if c.kind == "own" and c not in self.empty]
-        self.by = next((c for c in columns if c.kind in ("key", "option", "own") and c.shown_as == terms.by), None)
-        #: Whether columns can answer at all: `by` may name something inside a JSON cell.
-        self.usable = {*REQUIRED} <= self.keys.keys() and (terms.by is None or self.by is not None)
-        #: Columns in front of the first that every row fills: the mark of a comment may stand there.
-        first = min((self.keys[key].index for key in REQUIRED if key in self.keys), default=0)
-        self.leading = [c for c in columns if c.index < first and c.kind != "ignored"]
-        #: Columns of one's own that may say that a row is made already.
-        self.telling = [column for column in self.own if made.kind_of(column.key)]
-        #: Columns of one's own about which the careful pass has a word to say; None until that was tried.
-        self.loud: list[Column] | None = None
-        self._trial, self._lock = trial, Lock()
-        self._judged: dict[Any, _Judged] = {}
-
-    @property
-    def needed(self) -> list[Column]:
-        """The columns that `decide` looks at."""
-        by = [self.by] if self.by is not None else []
-        others = (*self.empty, *self.leading, *self.telling, *(self.loud or ()))
-        return [*self.keys.values(), *self.options, *others, *by]
-
-    def decide(self, part: Part) -> Bulk | None:
-        """The verdicts on a part; None where the careful pass must read all of it."""
-        return _Look(self, part).verdict() if part.rows else Bulk(0, np.empty(0, dtype=np.int64), Counter())
-
-    def judged(self, sample: dict[int, Any], aside: frozenset[str]) -> _Judged:
-        """The careful verdict on a combination of values; options in `aside` are not part of its content."""
-        key = (tuple((index, type(value), value) for index, value in sample.items()), aside)
-        with self._lock:
-            if key not in self._judged:
-                if len(self._judged) > 100_000:
-                    self._judged.clear()
-                self._judged[key] = self._try(sample, aside)
-            return self._judged[key]
-
-    def _try(self, sample: dict[int, Any], aside: frozenset[str]) -> _Judged:
-        found = self._trial(sample)
-        if found is None or found[0].request is None:
-            return _Judged(False)
-        if self.loud is None:
-            self.loud = self._loud(sample)
-        (verdict, notes), request = found, found[0].request
-        asked = {key: request[key] for key in REQUIRED}
-        asked["options"] = {name: each for name, each in request.get("options", {}).items() if name not in aside}
-        names = (request["provider"], request["model"], request["scene"])
-        return _Judged(True, content_hash(asked), names, verdict.price, prompt_limit(names[1]), notes)
-
-    def _loud(self, sample: dict[int, Any]) -> list[Column]:
-        """The columns of one's own that draw a word beside a good sample."""
-        own = [column for column in self.own if column not in self.telling]
-        if self._trial(sample | {column.index: "x" for column in own}) is not None:
-            return []
-        return own if len(own) > FEW else [c for c in own if self._trial({**sample, c.index: "x"}) is None]
+def decide(gate: Gate, part: Part) -> Bulk | None:
+    """The verdicts on a part; None where the careful pass must read all of it."""
+    return _Look(gate, part).verdict() if part.rows else Bulk(0, np.empty(0, dtype=np.int64), Counter())
 
 
 class _Look:
@@ -227,7 +100,7 @@ class _Look:
                     self.sure &= each.first != ord("'")
         return True
 
-    def _combined(self) -> tuple[Numbers, list[_Judged]] | None:
+    def _combined(self) -> tuple[Numbers, list[Judged]] | None:
         """For each row the number of its combination, and what the careful pass says of each."""
         gate, rows = self._gate, self._part.rows
         codes: Numbers = np.zeros(rows, dtype=np.int64)
@@ -283,7 +156,8 @@ class _Look:
         if "seed" in column.key.casefold() and (isinstance(found, Typed) or column.as_type == "int"):
             good, numbers = plain.plain_integers(found)
             self.sure &= good
-            self._add(f"options.{column.key}", numbers)
+            if self._ids is None:
+                self._content += hashes_of(numbers, f"options.{column.key}")
             return "7" if isinstance(found, Texts) else 7
         return None
 
@@ -319,7 +193,7 @@ class _Look:
             self.sure &= ~made
         return hashes, bool(made.any())
 
-    def _counts(self, codes: Numbers, judged: list[_Judged]) -> Counter[Key] | None:
+    def _counts(self, codes: Numbers, judged: list[Judged]) -> Counter[Key] | None:
         """The sure rows, summed; None where what they are summed by can't be told from a column."""
         by, indexes, values = self._gate.by, codes, [""]
         at = REQUIRED.index(by.key) if by is not None and by.kind == "key" and by.key in REQUIRED else None

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from batchgen.check.bulk.arrow import Gates, leaves_of
-from batchgen.check.bulk.columns import Flags, Numbers, Texts, flags_of, there
-from batchgen.check.bulk.decide import Bulk, Terms
+from batchgen.check.bulk.columns import Flags, Numbers, Texts, floats, there
+from batchgen.check.bulk.gate import Bulk, Terms
 from batchgen.check.bulk.walk import STRETCH
 from batchgen.manifest import Entry, Manifest, Place, Rows
 from batchgen.manifest.columns import REQUIRED, Column, Header, one
@@ -78,11 +77,9 @@ class JsonlSource:
         if not 0 < table.num_columns <= WIDE or max(_depth(field.type) for field in table.schema) >= DEEP:
             return None
         batch = table.combine_chunks().to_batches()[0]
-        leaves = (leaf for name in batch.schema.names for leaf in leaves_of(batch.column(name)))
-        floats = (leaf for leaf in leaves if pa.types.is_floating(leaf.type))
-        return (
-            batch if all(flags_of(pc.less(pc.abs(leaf), LARGE).fill_null(True)).all() for leaf in floats) else None
-        )
+        leaves = [leaf for name in batch.schema.names for leaf in leaves_of(batch.column(name))]
+        numbers = [floats(leaf)[there(leaf)] for leaf in leaves if pa.types.is_float64(leaf.type)]
+        return batch if all((np.abs(each) < LARGE).all() for each in numbers) else None
 
     def _read(self, data: bytes) -> pa.Table:
         explicit = pa.schema(list(self._texts.values())) if self._texts else None

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from batchgen.check import made, oddities, rules
-from batchgen.check.bulk.columns import Flags, Numbers, Texts, Typed
+from batchgen.check.bulk.columns import Flags, Numbers, Texts, Typed, boolean, floats
 from batchgen.manifest.words import UNSEEN
 
 
@@ -91,12 +91,12 @@ def made_ids(texts: Texts) -> Flags:
     return texts.matches(r"^[0-9a-f]{16}(?:-[0-9]+)?$")
 
 
-def plain_integers(found: Texts | Typed) -> tuple[Flags, Typed]:
+def plain_integers(found: Texts | Typed) -> tuple[Flags, npt.NDArray[np.float64]]:
     """Whole numbers that a float64 holds, in JSON's own spelling where they are text; or empty. And the numbers."""
     if isinstance(found, Typed):
-        good = ~found.filled | ((np.abs(found.numbers) < 2**53) & (np.floor(found.numbers) == found.numbers))
-        return good, found
-    good = ~found.filled | found.matches(r"^(?:0|-?[1-9][0-9]{0,14})$")
-    plain = pa.array(good & found.filled)
-    kept = pc.if_else(plain, found.array, pa.scalar(None, found.array.type))
-    return good, Typed(kept.cast(pa.string()).cast(pa.int64()))
+        numbers = found.numbers
+        return ~found.filled | ((np.abs(numbers) < 2**53) & (np.floor(numbers) == numbers)), numbers
+    good = found.filled & found.matches(r"^(?:0|-?[1-9][0-9]{0,14})$")
+    numbers = np.full(len(good), np.nan)
+    numbers[good] = floats(found.array.filter(boolean(good)).cast(pa.string()).cast(pa.int64()))
+    return good | ~found.filled, numbers

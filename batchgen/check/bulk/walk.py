@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from batchgen.check.bulk.decide import Bulk
+from batchgen.check.bulk.gate import Bulk
 from batchgen.manifest import Entry, Unreadable
 
 P = TypeVar("P")

@@ -192,6 +192,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The job of a task that an OUT knows: its id, and the content that it was bought with."""
+
+    job_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
     """How a purchase of a job ended: what the job is again when its row has that content again."""
 

@@ -1,6 +1,7 @@
 """`validate --fix FILE`: the bad rows alone, with what is wrong with each, ready to be mended and run.
 
-The columns are the manifest's own in its order, then `problem`, which a reader of the file ignores. Texts under
+The columns are the manifest's own in its order, then `problem`, which a reader of the file ignores: by it, it knows
+that apostrophes were put in front of what a spreadsheet could run, and takes them away. Texts under
 no header stand in a column without a name before it, where they are a problem until they are moved. A row
 without an id gets the one under which it is known as invalid, so that a run with both files sees that the
 mended row is the same one. A CSV file has the manifest's separator: it is opened in the same program.
@@ -20,10 +21,11 @@ from batchgen.check.survey import Paths, ReadOptions, Survey, survey, verdicts
 from batchgen.check.verdict import Verdict
 from batchgen.errors import UsageError
 from batchgen.files import whole_file
-from batchgen.job import Problem, Row
+from batchgen.job import Owner, Problem, Row
 from batchgen.manifest import Unreadable, sniff
 from batchgen.manifest.csv import Sheet
 from batchgen.results.export.xlsx import write_text_sheet
+from batchgen.results.formula import guard
 
 _FIRST = ("id", "provider", "model", "scene")
 #: The header of the column for texts that have none.
@@ -36,7 +38,7 @@ def write_fix(
     target: Path,
     prices: PriceTable | None = None,
     *,
-    knows: Callable[[Row], bool] | None = None,
+    knows: Callable[[Row], Owner | bool] | None = None,
     surveyed: Survey | None = None,
 ) -> int:
     """Write the bad rows to `target` (CSV, or XLSX by its ending) and say how many there are.
@@ -54,10 +56,11 @@ def write_fix(
                 raise UsageError(f"--fix {target} would overwrite the manifest.", code="bad_fix_file", hint=hint)
     prices = prices or PriceTable.load()
     surveyed = surveyed or survey(paths, options, prices, knows=knows)
-    header = _columns(surveyed)
+    names = _columns(surveyed)
+    header = [guard(name) for name in names]
     said: set[str] = set()
     rows = (
-        _record(verdict, header, said)
+        _record(verdict, names, said)
         for verdict in verdicts(paths, options, prices, knows, surveyed)
         if verdict.request is None
     )
@@ -102,7 +105,7 @@ def _delimiter(paths: Paths, options: ReadOptions) -> str:
 
 def _record(verdict: Verdict, header: list[str], said: set[str]) -> list[str]:
     cells = _cells(verdict)
-    return [*(cells.get(name, "") for name in header[:-1]), reasons(verdict, said)]
+    return [guard(text) for text in (*(cells.get(name, "") for name in header[:-1]), reasons(verdict, said))]
 
 
 def _cells(verdict: Verdict) -> dict[str, str]:

@@ -29,6 +29,7 @@ class Sight:
 
     times: int = 0
     winner: Place | None = None
+    agrees: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,13 @@ class Register:
         self._ids: dict[str, Sight] = {}
         self._fingerprints: dict[str, int] = {}
 
-    def explicit(self, job_id: str, place: Place, valid: bool) -> None:
+    def explicit(self, job_id: str, place: Place, valid: bool, *, agrees: bool = True) -> None:
+        """A row with this id; one that `agrees` has it by its own words, not only by a task id that it copied."""
         if self._suspects.has_id(job_id):
             sight = self._ids.setdefault(job_id, Sight())
             sight.times += 1
-            if valid and sight.winner is None:
-                sight.winner = place
+            if valid and (sight.winner is None or (agrees and not sight.agrees)):
+                sight.winner, sight.agrees = place, agrees
 
     def nameless(self, mark: str) -> None:
         self._fingerprints[mark] = self._fingerprints.get(mark, 0) + 1
@@ -184,6 +186,18 @@ class JobIds:
         if not valid and sight.winner[0] != place[0]:
             return Name(job_id, replaced=True)
         return Name(job_id, clash=sight.winner)
+
+
+def same_id(written: Any, job_id: str) -> bool:
+    """Whether an id is the one of a job, also after a spreadsheet took its zeros: 001 came back as 1, or 1.0."""
+    if not isinstance(written, str):
+        return False
+    return written == job_id or _number(written) == _number(job_id) is not None
+
+
+def _number(text: str) -> str | None:
+    found = re.fullmatch(r"0*([0-9]+)(?:[.,]0+)?", text.strip())
+    return found[1] if found else None
 
 
 def mark_of(request: Mapping[str, Any]) -> str:

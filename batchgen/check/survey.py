@@ -15,10 +15,10 @@ from batchgen.check.bulk import bulk_kind, in_bulk
 from batchgen.check.bulk.gate import Bulk, Terms
 from batchgen.check.bulk.hashing import content_hash, text_hash
 from batchgen.check.findings import Duplicates, Findings, Survey
-from batchgen.check.identity import Identities, JobIds, Register, Sieve, Suspects, mark_of, mark_of_invalid
+from batchgen.check.identity import Identities, JobIds, Name, Register, Sieve, Suspects, mark_of, mark_of_invalid
 from batchgen.check.prices import PriceTable
 from batchgen.check.verdict import Verdict, judge
-from batchgen.job import InvalidRow, Job, Problem, Row
+from batchgen.job import InvalidRow, Job, Owner, Problem, Row
 from batchgen.manifest import (
     Entry,
     Found,
@@ -34,7 +34,7 @@ from batchgen.manifest.source import on_disk
 
 __all__ = ["Duplicates", "ReadOptions", "Survey", "find_manifests", "jobs", "survey", "verdicts"]
 
-Knows = Callable[[Row], bool]
+Knows = Callable[[Row], Owner | bool]
 Paths = Sequence[Place]
 
 
@@ -191,6 +191,8 @@ def settle(verdict: Verdict, names: JobIds) -> Verdict | None:
     mark = "" if own else mark_of(request) if request is not None else mark_of_invalid(row.values)
     place = (row.manifest, row.number, row.line)
     name = names.name(own, mark, place, valid=request is not None, meant=bool(row.repeat_of))
+    if name.replaced and any(problem.code == "paid_elsewhere" for problem in verdict.problems):
+        return verdict.named(Name(name.job_id))  # what was paid for is never mended by a row that was not
     return None if name.replaced else verdict.named(name)
 
 
@@ -218,7 +220,8 @@ def _look_closely(reading: _Reading, suspects: Suspects) -> Identities:
                 verdict = reading.judge(each, manifest)
                 row, request = verdict.row, verdict.request
                 if own := _own_id(verdict):
-                    register.explicit(own, (row.manifest, row.number, row.line), request is not None)
+                    place = (row.manifest, row.number, row.line)
+                    register.explicit(own, place, request is not None, agrees=verdict.agrees)
                 elif request is None:
                     register.nameless(mark_of_invalid(row.values))
                 elif suspects.has_content(content_hash(request)):

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.check.at_service import SAID_BY_DATA, offer
-from batchgen.check.identity import Name
+from batchgen.check.identity import Name, same_id
 from batchgen.check.made import made_already
 from batchgen.check.oddities import wrong_address, wrong_text
 from batchgen.check.prices import PriceTable
 from batchgen.check.schema import at, check, request_of
 from batchgen.check.warnings import cautions
-from batchgen.job import InvalidRow, Job, Problem, Row, fingerprint
+from batchgen.job import InvalidRow, Job, Owner, Problem, Row, fingerprint
 from batchgen.manifest import Entry, Manifest
 from batchgen.manifest.entry import shown
 
@@ -33,12 +33,22 @@ class Verdict:
     job_id: str = ""
     same_as: tuple[str, int, int | None] | None = None
     lacking: tuple[str, ...] = ()
+    #: Whether the row is a job of the ledger by its task id, and whether its own id or words say so too.
+    owned: bool = False
+    agrees: bool = True
 
     def named(self, name: Name) -> "Verdict":
         """With its job id; refused when another row has that id already."""
         row = self.row
         if name.clash is not None:
             other = _where(name.clash, row)
+            if self.row.task_id and self.owned:
+                message = f'The task "{row.task_id}" is that of {other}: this row is a copy of it.'
+                hint = (
+                    "Clear the task_id, and give the row an id of its own, if it is to be made too; else delete it."
+                )
+                copied = at(row, "task_id", "copied_task_id", message, hint)
+                return self._with(name, None, (*self.problems, copied), self.warnings)
             message = f'The id "{name.job_id}" is already that of {other}.'
             hint = "Each row needs an id of its own. Give this one another, or delete one of the two."
             clash = at(row, "id", "duplicate_id", message, hint)
@@ -68,6 +78,8 @@ class Verdict:
             name.job_id,
             name.same_as,
             self.lacking,
+            self.owned,
+            self.agrees,
         )
 
     def job(self) -> Job | InvalidRow:
@@ -103,7 +115,7 @@ def judge(
     entry: Entry,
     manifest: Manifest,
     prices: PriceTable,
-    knows: Callable[[Row], bool] | None,
+    knows: Callable[[Row], Owner | bool] | None,
     *,
     wanted: bool = True,
 ) -> Verdict:
@@ -128,15 +140,25 @@ def judge(
             if problem.column not in manifest.missing
             and not (problem.code.startswith("missing_") and problem.column in said)
         )
-    if knows is not None and (row.task_id or row.unsettled) and not knows(row):
+    known = knows(row) if knows is not None and (row.task_id or row.unsettled) else True
+    if not known:
         problems.append(_paid_elsewhere(row))
+    owner = known if isinstance(known, Owner) else None
+    if owner is not None:
+        row = replace(row, values={**row.values, "id": owner.job_id})
     whole = tuple(manifest.problems)
     if problems or whole or found:
         keys = tuple(str(problem.column) for problem in lacking)
         whole += tuple(_no_column(problem) for problem in lacking)
-        return Verdict(row, None, 0, tuple(problems), entry.warnings, whole, lacking=keys)
-    request = request_of(row.values)
-    return _priced(entry, row, request, prices, wanted=wanted)
+        verdict = Verdict(row, None, 0, tuple(problems), entry.warnings, whole, lacking=keys)
+    else:
+        verdict = _priced(entry, row, request_of(row.values), prices, wanted=wanted)
+    if owner is None:
+        return verdict
+    agrees = same_id(entry.row.values.get("id"), owner.job_id) or (
+        verdict.request is not None and fingerprint(verdict.request) == owner.fingerprint
+    )
+    return replace(verdict, owned=True, agrees=agrees)
 
 
 def _priced(entry: Entry, row: Row, request: dict[str, Any], prices: PriceTable, *, wanted: bool) -> Verdict:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchgen.job import Known, State
+from batchgen.job import Known, Owner, State
 from batchgen.ledger.sqlite.prepared import Prepared
 from batchgen.ledger.tables import BY_CONTENT, LIVE, attempt, job, job_count, manifest, row, task
 
@@ -52,6 +52,13 @@ def _known(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Iterator
 def knows_task(connection: sa.Connection, task_id: str) -> bool:
     """Whether this task was accepted in this ledger."""
     return connection.execute(sa.select(task.c.task_no).where(task.c.task_id == task_id)).first() is not None
+
+
+def owner_of_task(connection: sa.Connection, task_id: str) -> Owner | None:
+    """The job that this task was accepted for in this ledger."""
+    joined = sa.select(job.c.job_id, job.c.fingerprint).join_from(job, task, task.c.job_no == job.c.job_no)
+    found = connection.execute(joined.where(task.c.task_id == task_id).order_by(task.c.task_no.desc())).first()
+    return None if found is None else Owner(found.job_id, found.fingerprint)
 
 
 def next_numbers(connection: sa.Connection) -> tuple[int, int, int]:

@@ -130,8 +130,8 @@ class Cells:
         unnamed = self._unnamed(cells) if self._blank or len(cells) > self.width else ()
         if len(cells) != self.width:
             cells = self._fitted(cells, number, line, record, problems, warnings)
-        if self._header.results:
-            cells = [unguard(cell) if cell.startswith("'") else cell for cell in cells]
+        if self._header.guarded:
+            cells = [unguard(cell) for cell in cells]
         found: dict[str, Any] = {}
         for column in self._keys:
             text = cells[column.index]

@@ -63,10 +63,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns of one table, in order; `results` when it is a results.csv fed back."""
+    """The columns of one table, in order; `results` when it is a results.csv fed back.
+
+    `guarded`: the file was written by us with apostrophes in front of what a spreadsheet could run.
+    """
 
     columns: tuple[Column, ...]
     results: bool = False
+    guarded: bool = False
 
     def find(self, key: str) -> Column | None:
         """The column of a known key."""
@@ -88,6 +92,9 @@ def understand(
         )
     clean, all_names = clean[: WIDEST + 1], frozenset(clean)
     results = "job_id" in all_names
+    guarded = results or (last >= 0 and clean[last] == "problem")
+    if guarded:
+        clean = [unguard(name) for name in clean]
     columns = []
     for index, name in enumerate(clean):
         if index == last and name == "problem":
@@ -95,7 +102,7 @@ def understand(
         else:
             columns.append((of_results if results else one)(index, name, all_names, own))
     columns = _apart(columns)
-    header = Header(tuple(columns), results)
+    header = Header(tuple(columns), results, guarded)
     place = _Place(manifest, line, record)
     for column in columns:
         place.nearly_known(column, own)

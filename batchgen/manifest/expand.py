@@ -42,7 +42,15 @@ class Expander:
             manifest.problems.append(Problem(manifest.name, None, line, key, None, "unknown_key", message, hint))
 
     def expand(self, item: Keyed) -> Iterator[Entry]:
-        """The entries of one item, in the order rows, matrix, repeat."""
+        """The entries of one item, in the order rows, matrix, repeat; what is to say of all stands at the first."""
+        cuts = item.cuts
+        for entry in self._entries(item):
+            name, number = self._manifest.name, entry.row.number
+            said = (Problem(name, number, line, None, None, *what) for line, *what in cuts)
+            yield replace(entry, warnings=(*said, *entry.warnings)) if cuts else entry
+            cuts = ()
+
+    def _entries(self, item: Keyed) -> Iterator[Entry]:
         try:
             if not self._templated and not item.keys() & _EXPANDERS and not is_templated(item):
                 yield self._entry(item, self._merged(item))

@@ -5,12 +5,14 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from batchgen.job import Problem
+from batchgen.manifest.comments import MAY_CUT, Comments
 from batchgen.manifest.entry import Entry, Manifest, shown
 from batchgen.manifest.expand import JOB_KEYS, Expander
 from batchgen.manifest.feed import Feed
@@ -28,8 +30,27 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r") | {127})
 
 def read_yaml(path: Path | str, manifest: Manifest, options: ReadOptions) -> Iterator[Entry]:
     """The jobs of a YAML manifest, expanded. Unreadable ends it."""
-    defaults = _late_defaults(path, options) if look_ahead(path, options) else None
-    yield from Walk(path, manifest, options, events(_stream(path, options))).jobs(defaults)
+    seen = look_ahead(path, options)
+    try:
+        defaults = _late_defaults(path, options) if seen.late else None
+        comments = Comments(path, options) if seen.may_cut else None
+        yield from Walk(path, manifest, options, events(_stream(path, options), comments)).jobs(defaults)
+    except Unreadable as trouble:
+        raise _of_line(trouble, path, options) from None
+
+
+def _of_line(trouble: Unreadable, path: Path | str, options: ReadOptions) -> Unreadable:
+    """What is not YAML, with a hint from the line itself where it shows what a person meant."""
+    if trouble.code != "bad_yaml" or trouble.line is None:
+        return trouble
+    line = next(islice(Feed(path, options.encoding).lines(), trouble.line - 1, None), "")
+    hint = ""
+    if re.search(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", line):
+        hint = "The escape \\ud83d\\ude00 is JSON's: write the character itself, or \\U0001F600."
+    elif found := re.match(r"\s*(?:- +)*[\w\"'.-]+:[ \t]+([\"'\[{])", line):
+        what = {"[": "bracket", "{": "brace"}.get(found[1], "quote")
+        hint = f"The text starts with a {what}: put quotes around all of it, and double those inside."
+    return Unreadable(trouble.code, trouble.message, hint or trouble.hint, line=trouble.line)
 
 
 def read_object(
@@ -54,14 +75,21 @@ def _stream(path: Path | str, options: ReadOptions) -> Any:
     return Utf8Stream(path, options.encoding)
 
 
-def look_ahead(path: Path | str, options: ReadOptions) -> bool:
-    """Whether a key `defaults` may stand behind `jobs`. Unreadable for bytes that no YAML file may hold.
+class Ahead(NamedTuple):
+    """Whether `defaults` may stand behind `jobs`, and whether YAML may take the end of a text for a comment."""
+
+    late: bool
+    may_cut: bool
+
+
+def look_ahead(path: Path | str, options: ReadOptions) -> Ahead:
+    """What to know before the jobs are read. Unreadable for bytes that no YAML file may hold.
 
     One pass over the bytes before any row is read: what the parser would find somewhere in its own buffer ends
     the reading before it begins, so that every way of reading finds the same rows.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    jobs = late = False
+    jobs = late = may_cut = False
     tail = b""
     try:
         for block in utf8_blocks(path, options.encoding):
@@ -70,13 +98,14 @@ def look_ahead(path: Path | str, options: ReadOptions) -> bool:
             if (not block.isascii() or decoder.getstate()[0]) and _NOT_YAML.search(decoder.decode(block)):
                 raise _bad_character(path, options)
             text, tail = tail + block, block[-64:]
+            may_cut = may_cut or MAY_CUT.search(text) is not None
             if not jobs and (found := _TOP_JOBS.search(text)):
                 jobs, text = True, text[found.start() :]
             late = late or (jobs and _TOP_DEFAULTS.search(text) is not None)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise encoding_trouble(path) from None
-    return late
+    return Ahead(late, may_cut)
 
 
 _TOP_JOBS = re.compile(rb"^[\"']?jobs[\"']?\s*:", re.MULTILINE)
@@ -110,9 +139,9 @@ def _late_defaults(path: Path | str, options: ReadOptions) -> Keyed | None:
 
 def job_mapping(builder: Builder, start: Any) -> Keyed:
     """A job or the defaults: texts keep their own spelling, also under `own`."""
-    builder.troubles = []
+    builder.troubles, builder.cuts = [], []
     found = builder.mapping(start, 1, TEXT_KEYS)
-    found.troubles = builder.troubles
+    found.troubles, found.cuts = builder.troubles, builder.cuts
     if start.anchor:
         builder.anchors[start.anchor] = (found, builder.nodes)
     return found
@@ -177,7 +206,7 @@ class Walk:
                 what = "a list of jobs, each with a dash in front" if key == "jobs" else "a group of keys"
                 raise Unreadable("wrong_type", f"{key} must be {what}.", line=line)
             else:
-                build.troubles = []
+                build.troubles, build.cuts = [], []
                 self.other(key, build.build(value), line)
                 self._file_troubles()
         if "jobs" not in seen:
@@ -188,6 +217,10 @@ class Walk:
         self.manifest.problems.extend(
             Problem(self.manifest.name, None, line, None, None, code, message, hint)
             for line, code, message, hint in self.builder.troubles
+        )
+        self.manifest.warnings.extend(
+            Problem(self.manifest.name, None, line, None, None, code, message, hint)
+            for line, code, message, hint in self.builder.cuts
         )
 
     def other(self, key: str, value: Any, line: int | None) -> None:

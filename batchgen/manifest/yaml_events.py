@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import yaml
 
+from batchgen.manifest.comments import Comments
 from batchgen.manifest.entry import shown
 from batchgen.manifest.source import Unreadable
 
@@ -45,16 +46,18 @@ class Written(float):
 class Keyed(dict[str, Any]):
     """A mapping of the manifest that knows where it stands: its own line, and the line of each key.
 
-    `troubles` are (line, code, message, hint) of what is wrong inside without ending the reading.
+    `troubles` are (line, code, message, hint) of what is wrong inside without ending the reading, `cuts` the same
+    for texts of which YAML took the end for a comment.
     """
 
-    __slots__ = ("line", "lines", "troubles")
+    __slots__ = ("cuts", "line", "lines", "troubles")
 
     def __init__(self, line: int | None) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
         self.troubles: Sequence[Trouble] = ()
+        self.cuts: Sequence[Trouble] = ()
 
 
 def keyed(found: dict[str, Any]) -> Keyed:
@@ -88,6 +91,9 @@ class Builder:
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
     troubles: list[Trouble] = field(default_factory=list)
+    comments: Comments | None = None
+    cuts: list[Trouble] = field(default_factory=list)
+    _key: str = ""
 
     def note(self, event: Any, code: str, message: str, hint: str) -> None:
         """Something is wrong, and reading can go on: a problem of the entry that is being built."""
@@ -128,6 +134,8 @@ class Builder:
             if raw and event.implicit[0] and event.value in ("", "~", "null"):
                 value = None
             value = self._whole(event, value)
+            if self.comments is not None and not event.style and (value is None or isinstance(value, str)):
+                self._cut(event, self.comments)
         else:
             if depth >= DEPTH:
                 raise self._refuse(event, "too_deep", _TOO_DEEP, "Is it YAML?")
@@ -140,6 +148,15 @@ class Builder:
         if event.anchor:
             self.anchors[event.anchor] = (value, self.nodes - before + 1)
         return value
+
+    def _cut(self, event: Any, comments: Comments) -> None:
+        """Say of a text without quotes that its end was taken for a comment."""
+        mark = event.end_mark
+        rest = comments.behind(mark.line, mark.column)
+        if rest:
+            kept = f"{self._key} is {shown(event.value)}" if event.value else f"{self._key} is blank"
+            message = f"Everything from {shown(rest)} on is a comment: {kept}."
+            self.cuts.append((mark.line + 1, "cut_by_comment", message, "Quote the text if it belongs to it."))
 
     def _whole(self, event: Any, value: Any) -> Any:
         """The scalar's value, or a mark in its place where no file could hold it."""
@@ -169,6 +186,7 @@ class Builder:
                 continue
             if key in found:
                 self.note(event, "duplicate_key", f"The key {shown(key)} stands twice.", "Keep one of them.")
+            self._key = key
             found[key] = self.build(self.next(), depth + 1, raw=raw is None or key in raw)
             found.lines[key] = line
         for value in merged:
@@ -217,10 +235,10 @@ _BUILDING = object()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def events(stream: IO[bytes] | bytes) -> Builder:
+def events(stream: IO[bytes] | bytes, comments: Comments | None = None) -> Builder:
     """A builder over the events of a stream, by the C parser where PyYAML has it."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Builder(yaml.parse(stream, Loader=loader))
+    return Builder(yaml.parse(stream, Loader=loader), comments=comments)
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> Unreadable:

@@ -11,7 +11,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from batchgen.check.line import Line
-from batchgen.job import Earlier, InvalidRow, Job, Known, Row, State
+from batchgen.job import Earlier, InvalidRow, Job, Known, Owner, Row, State
 from batchgen.ledger import Person, purchases, rows
 from batchgen.ledger.sqlite.store import meta_value
 from batchgen.planning import enter
@@ -119,17 +119,17 @@ def unchanged(connection: sa.Connection, invalid: int) -> Plan:
     return plan
 
 
-def knows(connection: sa.Connection | None) -> Callable[[Row], bool]:
+def knows(connection: sa.Connection | None) -> Callable[[Row], Owner | bool]:
     """Whether this OUT knows what a row says was bought: its task, or without one its job.
 
     Where there is no ledger yet, nothing was bought.
     """
 
-    def known(row: Row) -> bool:
+    def known(row: Row) -> Owner | bool:
         if connection is None:
             return False
         if row.task_id:
-            return rows.knows_task(connection, row.task_id)
+            return rows.owner_of_task(connection, row.task_id) or False
         job_id = row.values.get("id")
         return isinstance(job_id, str) and bool(rows.known_jobs(connection, [job_id]))
 

@@ -15,10 +15,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from batchgen.check.fix import write_fix
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, jobs, survey
 from batchgen.job import Job
 from batchgen.results.export.xlsx import write_text_sheet
+from batchgen.results.formula import guard, unguard
 
 PRICES = PriceTable.load()
 SLOW = settings(
@@ -200,3 +202,36 @@ def test_no_bytes_give_a_traceback(folder: Path, data: bytes, ending: str) -> No
         assert "Traceback" not in problem.message
     valid = [job for job in jobs([path], ReadOptions(), PRICES, surveyed=found) if isinstance(job, Job)]
     assert len(valid) == found.valid
+
+
+@SLOW
+@given(
+    texts=st.lists(st.text(alphabet="'=+-@\uff1d\t\r\n,.;\"05a ", max_size=8), min_size=1, max_size=5),
+    mark=st.sampled_from(",;\t"),
+    ending=st.sampled_from([".csv", ".xlsx"]),
+)
+def test_what_validate_fix_writes_runs_nowhere_and_reads_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], mark: str, ending: str
+) -> None:
+    """The fix file is made to be opened in a spreadsheet program: no cell of it may be a formula there."""
+    folder = tmp_path_factory.mktemp("fix")
+    with (folder / "bad.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=mark)
+        writer.writerow(["id", "provider", "model", "scene", "prompt", "=own"])
+        for number, text in enumerate(texts):
+            writer.writerow([f"r{number}", "kie", "m", "no-scene", f"x{text}", text])
+    target = folder / f"fix{ending}"
+    write_fix([folder / "bad.csv"], ReadOptions(), target, PRICES)
+    before, after = (
+        [
+            (row.job_id, row.cells)
+            for row in jobs([path], ReadOptions(), PRICES)
+            if any(problem.code == "unknown_scene" for problem in getattr(row, "problems", ()))
+        ]
+        for path in (folder / "bad.csv", target)
+    )
+    assert before == after
+    if ending == ".csv":
+        with target.open(encoding="utf-8-sig", newline="") as file:
+            for record in csv.reader(file, delimiter=mark):
+                assert all(guard(unguard(cell)) == cell for cell in record)

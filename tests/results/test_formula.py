@@ -1,5 +1,7 @@
 """What stands in results.csv runs nowhere, and comes back as it was written."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from batchgen.job import RESULT_COLUMNS
 from batchgen.results.formula import TRIGGERS, guard, own_header, own_name, unguard
 
-NASTY = st.text(alphabet="'=+-@\t\r\n,.;\"05eE% aä😀", max_size=12)
+NASTY = st.text(alphabet="'=+-@\uff1d\uff20\t\r\n,.;\"05eE% aä😀", max_size=12)
 
 
 @given(st.one_of(st.text(), NASTY))
@@ -28,6 +30,15 @@ def test_no_guarded_text_starts_like_a_formula_unless_it_is_a_number(text: str) 
         assert set(written[1:]) <= set("0123456789.,eE+-%")
         assert written == text
         float(written.rstrip("%").replace(",", "").replace(".", ""))
+
+
+@given(st.one_of(st.text(), NASTY))
+def test_no_piece_of_a_text_is_a_formula_where_lists_are_separated_by_semicolons(text: str) -> None:
+    """A double click there takes a comma file apart at each `;` and each line break inside of a text."""
+    written = guard(text)
+    if written != text or not any(mark in text for mark in ";\n\r"):
+        for piece in re.split("[;\n\r]", re.sub("^'*\r", "", written))[1:]:
+            assert piece[:1] not in tuple("=+-@\uff1d\uff0b\uff0d\uff20"), written
 
 
 @pytest.mark.parametrize(
@@ -52,6 +63,12 @@ def test_no_guarded_text_starts_like_a_formula_unless_it_is_a_number(text: str) 
         ("'tis", "'tis"),
         ("'", "'"),
         ("-", "'-"),
+        ("\n=1", "'\n'=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("a;=cmd|' /C calc'!A0;b", "a;'=cmd|' /C calc'!A0;b"),
+        ("a\r\n@x", "a\r\n'@x"),
+        ("a;'=b", "a;''=b"),
+        ("a; b;c", "a; b;c"),
     ],
 )
 def test_what_is_written(text: str, written: str) -> None:

@@ -94,10 +94,10 @@ class _Look:
         for column in gate.leading:
             if (texts := self._part.texts(column.index)) is not None:
                 self.sure &= plain.not_commented(texts)
-        if gate.header.results:
+        if gate.header.guarded:
             for each in found.values():
                 if isinstance(each, Texts):
-                    self.sure &= each.first != ord("'")
+                    self.sure &= plain.not_guarded(each)
         return True
 
     def _combined(self) -> tuple[Numbers, list[Judged]] | None:

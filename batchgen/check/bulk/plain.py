@@ -60,6 +60,13 @@ def plain_counts(texts: Texts) -> Flags:
     return texts.matches(r"^[0-9]{0,18}$")
 
 
+def not_guarded(texts: Texts) -> Flags:
+    """Texts from which no apostrophe is to be taken away."""
+    if not bool((texts.data == ord("'")).any()):
+        return np.ones(len(texts.sizes), dtype=np.bool_)
+    return ~texts.matches(r"(?:^|[;\n\r])'")
+
+
 def not_made(texts: Texts) -> Flags:
     """Texts that certainly do not say that a video is made already."""
     return ~texts.filled | ~texts.matches(made.SAYS_MADE)

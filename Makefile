@@ -5,9 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 PYTEST := $(RUN) pytest -n 2 --dist worksteal
-# What the quick lane leaves to `make test`: whole runs, kills, browsers, offices, and what needs minutes.
+# What the quick lane leaves to `make test`: whole runs, kills, servers, browsers, offices, and long properties.
 SLOW := tests/whole tests/cli tests/running/test_metrics.py tests/videos tests/sandbox tests/service/test_faults.py \
-    tests/service/test_against_the_sandbox.py tests/service/test_transport.py tests/service/test_tls.py
+    tests/service/test_against_the_sandbox.py tests/service/test_transport.py tests/service/test_tls.py \
+    tests/ledger/test_model.py tests/ledger/test_spill.py tests/planning/test_intake.py \
+    tests/planning/test_killed_while_taking_in.py tests/running/pacing/test_pacing_schedule.py \
+    tests/check/test_round_trip.py tests/check/test_quick_equals_careful.py tests/manifest/test_sources.py
 
 .PHONY: help demo quick test proof check lint fix docs clean
 

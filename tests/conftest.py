@@ -1,13 +1,18 @@
 """Every test: no BATCHGEN_* settings of the person who runs it, and no connection but to this machine."""
 
+import glob
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from till import Till
+
+#: `make quick` asks property tests for fewer examples; `make test` for all.
+settings.register_profile("quick", max_examples=20, deadline=None)
 
 _connect = socket.socket.connect
 
@@ -31,15 +36,38 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+#: A skip for this reason is a failure in CI.
+MISSING = "is not installed on this machine"
+#: mark -> (command, its name for a person)
+NEEDS = {
+    "browser": ("chromium", "Chromium"),
+    "office": ("soffice", "LibreOffice"),
+    "postgres": ("postgres", "PostgreSQL"),
+}
+
+
+def _is_here(command: str) -> bool:
+    return bool(shutil.which(command) or glob.glob(f"/usr/lib/postgresql/*/bin/{command}"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a machine lacks is skipped with a plain reason; in CI its absence is a failure."""
-    needs = {"browser": ("chromium", "Chromium"), "office": ("soffice", "LibreOffice")}
     for item in items:
-        for mark, (command, name) in needs.items():
-            if item.get_closest_marker(mark) and not shutil.which(command) and not os.environ.get("CI"):
-                item.add_marker(pytest.mark.skip(reason=f"{name} is not installed on this machine"))
+        for mark, (command, name) in NEEDS.items():
+            if item.get_closest_marker(mark) and not _is_here(command):
+                item.add_marker(pytest.mark.skip(reason=f"{name} {MISSING}"))
         if item.get_closest_marker("slow") and not os.environ.get("BATCHGEN_PROOF"):
             item.add_marker(pytest.mark.skip(reason="the long form of a proof: `make proof` runs it"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI nothing that a test needs may be missing: a skip for that reason is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and MISSING in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped in CI: {report.longrepr}"
+    return report
 
 
 @pytest.fixture

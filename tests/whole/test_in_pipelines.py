@@ -59,9 +59,7 @@ def test_no_input_is_pasted_into_a_script(step: str) -> None:
     assert all(inner["shell"] == "bash" for inner in STEPS.values())
 
 
-@pytest.mark.skipif(
-    not shutil.which("shellcheck") and not os.environ.get("CI"), reason="shellcheck is not installed"
-)
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed on this machine")
 @pytest.mark.parametrize("step", STEPS)
 def test_the_scripts_are_clean(step: str, tmp_path: Path) -> None:
     path = tmp_path / "step.sh"

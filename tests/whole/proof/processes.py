@@ -145,6 +145,6 @@ def can_trace() -> str:
     from shutil import which
 
     if which("strace") is None:
-        return "strace is not installed"
+        return "strace is not installed on this machine"
     done = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
     return "" if done.returncode == 0 else "this machine does not allow tracing"

@@ -155,7 +155,7 @@ def test_a_date_is_text_in_a_column_of_ones_own_and_can_not_be_sent() -> None:
         b"rows.csv", bytearray(b"x"), 5, 5.0, True, None, io.StringIO("x"), GOOD, ["a.csv", GOOD], [GOOD, "a.csv"],
         [GOOD, 5], [5], [None], [[GOOD]], object(), pd.Series(["a"]), [{5: "x"}], (row for row in [GOOD, None]),
     ],
-    ids=repr,
+    ids=lambda given: type(given).__name__,
 )  # fmt: skip
 def test_anything_else_is_a_type_error_and_no_file_of_that_name(given: object) -> None:
     with pytest.raises(TypeError):

@@ -16,12 +16,15 @@ from world import key_pattern, make_world
 from batchgen.check.prices import PriceTable
 from batchgen.check.survey import ReadOptions, jobs
 from batchgen.ledger import Ledger
+from batchgen.ledger.clock import Clock
 from batchgen.planning.decide import Selection
 from batchgen.planning.walk import take_in
+from batchgen.running.context import RunContext, RunOptions
 from batchgen.running.dispatch import Dispatcher
 from batchgen.running.outcomes import Lessons
 from batchgen.running.pacing import Away, Failures, Lanes, SubmitPacer
-from batchgen.running.state import Board, Clock
+from batchgen.running.settings import Config
+from batchgen.running.state import Board
 from batchgen.running.submit import Submitter
 from batchgen.service import Api
 from batchgen.service.secret import Secret
@@ -78,7 +81,7 @@ def test_a_clock_that_jumps_between_begin_and_the_first_byte_sends_nothing(zygot
         ledger = Jumping.open(world.out, world.base_url)
         prices = PriceTable.load({})
         items = jobs([world.manifest], ReadOptions(), prices)
-        ledger.write(lambda connection: take_in(connection, items, Selection()))
+        ledger.write(lambda connection: take_in(connection, items, Selection(), ledger.person()))
         asyncio.run(_submit(ledger, world.base_url, world.key, lambda: time.time() + ahead[0]))
         ledger.close()
         attempts = [one["outcome"] for one in _attempts(world.out)]
@@ -98,11 +101,12 @@ def _attempts(out: Path) -> list[dict]:
 
 async def _submit(ledger: Ledger, base_url: str, key: str, wall) -> None:  # type: ignore[no-untyped-def]
     api = Api(base_url, Secret(key))
-    board = Board(clock=Clock(wall=wall))
+    clock = Clock(wall=wall)
+    context = RunContext(ledger, api, Board(), Config(), RunOptions(), clock)
     pacer = Lanes(lambda _: SubmitPacer(rate=None, max_in_flight=None, now=time.monotonic(), wall=wall()))
     away = Away(rng=random.Random(1))
-    submitter = Submitter(ledger, api, board, pacer, Lessons(board, pacer, away, Failures(), lambda _task: None))
-    station = Dispatcher(ledger, api, board, pacer, away, submitter)
+    submitter = Submitter(context, pacer, Lessons(context, pacer, away, Failures(), lambda _task: None))
+    station = Dispatcher(context, pacer, away, submitter)
     try:
         await station.run()
     finally:

@@ -69,7 +69,7 @@ class Details {
     this.stage(i, text, files);
     const kind = jobs.kind(i);
     const facts = one("#facts");
-    facts.dataset.tone = stateTone(state);
+    if (!this.page.meta.client) facts.dataset.tone = stateTone(state);
     const { title, id } = jobs.nameOf(text);
     const words = text.prompt || (title ? "" : wordsOf(text, jobs.name("scene", i)));
     const said = state === "changed" || kind !== "succeeded" ? make("p", { class: "badge" }, icon(stateIcon(state)), stateLabel(kind === "gone" || kind === "succeeded" ? state : kind)) : "";

@@ -117,6 +117,11 @@ class OwnerPage extends Page {
     one("#view").replaceChildren(...entries.map(([kind, label]) => make("option", { value: kind, selected: choice.view === kind }, `${label} (${number(count(kind))})`)));
   }
 
+  count(list) {
+    super.count(list);
+    this.fitChips();
+  }
+
   /** Where the chips would break the bar into two lines, a list stands in their place. */
   fitChips() {
     const bar = one("#bar");

